@@ -1,0 +1,72 @@
+/* What the runtime's own files share: the words of a plan, and the table of kernels (generated: lzd_table.c). */
+#ifndef LZD_INTERNAL_H
+#define LZD_INTERNAL_H
+
+#include "lzd.h"
+
+enum { /* header words, plan/SPEC.md */
+    H_MAGIC, H_VERSIONS, H_ORDER, H_TOTAL, H_CRC, H_RAM, H_ALIGN, H_EXECUTOR,
+    H_BUFFERS, H_N_BUFFERS, H_SYMBOLS, H_N_SYMBOLS, H_N_STATE, H_ENTRIES, H_N_ENTRIES, H_UPDATES, H_N_UPDATES,
+    H_DIMS, H_N_DIMS, H_STEPS, H_N_STEP_WORDS, H_STRINGS, H_STRING_BYTES, H_CONSTS, H_CONST_BYTES,
+    H_INIT, H_INIT_BYTES, H_DEBUG, H_WORDS
+};
+enum { S_NAME, S_BUFFER, S_RANK, S_DIMS, S_INIT, S_CHECK, S_LOW, S_HIGH, S_WORDS };
+enum { E_NAME, E_STEP, E_N_STEPS, E_STEP_WORDS, E_INPUT, E_N_INPUTS, E_OUTPUT, E_N_OUTPUTS, E_UPDATE, E_N_UPDATES, E_WORDS };
+enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8 };
+enum { REGION_RAM, REGION_CONST, REGION_ZERO };
+enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
+enum { F32 = 1, F64, I32, U8, I8, BOOL };
+enum { MODE_IN, MODE_OUT, MODE_SCRATCH };
+
+/* A kernel computes rows begin .. end-1 of its output into the start of its output operand; for `map` begin and end
+ * count elements, and only the tile input starts at `begin`. p: operands; v: attribute words in the plan. */
+typedef void (*lzd_kernel_fn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+typedef struct lzd_operand {
+    uint8_t mode;
+    uint8_t dtype; /* 0: the step's compute dtype */
+} lzd_operand;
+
+/* One declared kernel. `extents` writes each operand's elements and then the rows into `out` (saturating 64-bit). */
+typedef struct lzd_kernel {
+    uint16_t number;
+    uint8_t n_operands, n_attrs;
+    const lzd_operand *operands;
+    const uint32_t *ranges; /* n_attrs pairs: low, high */
+    void (*extents)(const uint32_t *v, uint64_t *out);
+    bool tiles;
+    lzd_kernel_fn f32, f64; /* NULL: not in this build */
+} lzd_kernel;
+
+extern const lzd_kernel lzd_kernels[];
+extern const uint32_t lzd_kernel_count;
+const lzd_kernel *lzd_find_kernel(uint32_t number);
+
+/* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
+typedef void (*lzd_op_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n);
+typedef void (*lzd_op_f64)(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n);
+extern const uint8_t lzd_op_arity[];       /* by opcode number; 0: no such opcode */
+extern const uint32_t lzd_op_count;        /* length of the three tables */
+extern const lzd_op_f32 lzd_ops_f32[];     /* NULL: not in this build */
+extern const lzd_op_f64 lzd_ops_f64[];
+enum { OP_LOAD = 1, OP_STORE = 2 };
+
+static inline uint64_t sat_add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+static inline uint64_t sat_mul(uint64_t a, uint64_t b) { return b != 0u && a > UINT64_MAX / b ? UINT64_MAX : a * b; }
+static inline uint32_t lzd_itemsize(uint32_t dtype) { return dtype == F64 ? 8u : dtype == F32 || dtype == I32 ? 4u : 1u; }
+
+/* lzd_plan.c. Sections of a plan that has been checked. */
+static inline const uint32_t *lzd_section(const uint32_t *plan, uint32_t word) { return plan + plan[word] / 4u; }
+void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts */
+bool lzd_map_words(const uint32_t *v, uint32_t n_words, struct lzd_map *out);
+
+/* The parts of a `map` step's attribute words. */
+struct lzd_map {
+    uint32_t n_in, n_out, n_temp, n_instr, block, tile, rank;
+    const uint32_t *dims;
+    const uint32_t *inputs; /* n_in records of 2 + rank words: dtype, offset, strides */
+    const uint32_t *outputs;
+    const uint32_t *code; /* n_instr pairs */
+};
+
+#endif

@@ -1,0 +1,51 @@
+"""The element types: one row each gives bytes, C name, numpy dtype and the number used in plans (for ever)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Dtype:
+    """One element type. `itemsize` is in bytes and is also its alignment."""
+
+    name: str
+    code: int
+    itemsize: int
+    c_name: str
+    is_float: bool
+
+    @property
+    def numpy(self) -> np.dtype:
+        """The numpy dtype, always little-endian in plans."""
+        return _NUMPY[self.code]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+f32 = Dtype("f32", 1, 4, "float", True)
+f64 = Dtype("f64", 2, 8, "double", True)
+i32 = Dtype("i32", 3, 4, "int32_t", False)
+u8 = Dtype("u8", 4, 1, "uint8_t", False)
+i8 = Dtype("i8", 5, 1, "int8_t", False)
+bool_ = Dtype("bool", 6, 1, "uint8_t", False)
+
+ALL: tuple[Dtype, ...] = (f32, f64, i32, u8, i8, bool_)
+FLOATS: tuple[Dtype, ...] = (f32, f64)
+BY_CODE: dict[int, Dtype] = {d.code: d for d in ALL}
+BY_NAME: dict[str, Dtype] = {d.name: d for d in ALL}
+_NUMPY = {
+    1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"),
+    4: np.dtype("u1"), 5: np.dtype("i1"), 6: np.dtype("?"),
+}  # fmt: skip
+
+
+def from_numpy(dtype: np.dtype) -> Dtype | None:
+    """The Dtype of a numpy dtype, or None where lazydiff has none."""
+    for candidate in ALL:
+        if candidate.numpy == dtype:
+            return candidate
+    return None

@@ -1,0 +1,42 @@
+"""Every error lazydiff raises: what and where, how much, what to try."""
+
+
+class LazydiffError(Exception):
+    """The parent of every error that lazydiff raises on purpose."""
+
+
+class ShapeError(LazydiffError):
+    """Shapes that do not go together; the message names both and the user's line."""
+
+
+class DtypeError(LazydiffError):
+    """A dtype that an operation, a kernel or an input does not take."""
+
+
+class GraphError(LazydiffError):
+    """A graph that can't be compiled: unknown names, missing derivatives, two parameters of one name."""
+
+
+class BudgetError(LazydiffError):
+    """The plan needs more bytes than `ram=` allows.
+
+    Attributes: `needed_bytes`, `budget_bytes`, `lower_bound_bytes` (no order-preserving placement can go below it).
+    """
+
+    def __init__(self, message: str, needed_bytes: int, budget_bytes: int, lower_bound_bytes: int) -> None:
+        super().__init__(message)
+        self.needed_bytes = needed_bytes
+        self.budget_bytes = budget_bytes
+        self.lower_bound_bytes = lower_bound_bytes
+
+
+class PlanError(LazydiffError):
+    """Plan bytes or a plan object that break a rule of plan/SPEC.md; nothing was loaded."""
+
+
+class InputError(LazydiffError):
+    """An array, a name or a label that an entry does not take; no parameter was touched."""
+
+
+class ToolError(LazydiffError):
+    """Something outside lazydiff is missing: a compiler, a package, a built extension."""

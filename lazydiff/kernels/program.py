@@ -1,0 +1,157 @@
+"""The attributes of the `map` kernel: an elementwise program over strided inputs, as an object and as plan words.
+
+Words: n_in n_out n_temp n_instr block tile rank dims[rank], then for each input dtype offset strides[rank] (strides are
+signed elements, 0 repeats), for each output dtype, for each instruction two words: opcode | dst<<8 | a<<16 | b<<24, c.
+Slots count inputs, then outputs, then temporaries. Outputs are contiguous. `tile` is the input that holds only the
+rows being computed (NO_TILE: none). `block` is how many elements each temporary holds; the operand after the outputs
+is the temporaries' scratch of n_temp * block elements, present when n_temp > 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lazydiff.dtypes import BY_CODE, Dtype
+from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
+from lazydiff.kernels.table import MAX_RANK, kernel
+
+NO_TILE = 0xFFFFFFFF
+MAX_SLOTS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class MapInput:
+    """How one input is read: element = offset + sum of index[d] * strides[d]."""
+
+    dtype: Dtype
+    offset: int
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """dst = opcode(a, b, c); unused arguments are 0."""
+
+    opcode: int
+    dst: int
+    a: int
+    b: int = 0
+    c: int = 0
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """The slots this instruction reads."""
+        return (self.a, self.b, self.c)[: OPCODES[self.opcode].arity]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One elementwise program; see the module's docstring."""
+
+    dims: tuple[int, ...]
+    inputs: tuple[MapInput, ...]
+    outputs: tuple[Dtype, ...]
+    n_temps: int
+    block: int
+    tile: int
+    instructions: tuple[Instruction, ...]
+
+    @property
+    def elements(self) -> int:
+        """How many elements each output has."""
+        return math.prod(self.dims)
+
+    def words(self) -> tuple[int, ...]:
+        """The plan words, each an unsigned 32-bit integer."""
+        head = [len(self.inputs), len(self.outputs), self.n_temps, len(self.instructions), self.block, self.tile]
+        out = [*head, len(self.dims), *self.dims]
+        for item in self.inputs:
+            out += [item.dtype.code, item.offset, *(s & 0xFFFFFFFF for s in item.strides)]
+        out += [d.code for d in self.outputs]
+        for i in self.instructions:
+            out += [i.opcode | i.dst << 8 | i.a << 16 | i.b << 24, i.c]
+        return tuple(out)
+
+    @staticmethod
+    def from_words(words: Sequence[int]) -> Program:
+        """Read the words back. Raises ValueError, IndexError or KeyError on words that are no program."""
+        at = iter(words)
+
+        def take(count: int) -> list[int]:
+            got = [next(at, -1) for _ in range(count)]
+            if -1 in got:
+                raise ValueError("the words end inside the program")
+            return got
+
+        n_in, n_out, n_temp, n_instr, block, tile, rank = take(7)
+        if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words):
+            raise ValueError("too many dimensions, slots or instructions")
+        dims = tuple(take(rank))
+        inputs = []
+        for _ in range(n_in):
+            code, offset, *strides = take(2 + rank)
+            inputs.append(MapInput(BY_CODE[code], offset, tuple(s - (s >> 31 << 32) for s in strides)))
+        outputs = tuple(BY_CODE[c] for c in take(n_out))
+        instructions = []
+        for _ in range(n_instr):
+            w, c = take(2)
+            instructions.append(Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c))
+        if next(at, -1) != -1:
+            raise ValueError("words are left over after the program")
+        return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions))
+
+
+def cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Casts as `load` and `store` do: to an integer truncating, saturating, NaN to 0; to bool x != 0."""
+    if dtype == np.bool_:
+        return x != 0
+    if dtype.kind in "iu" and x.dtype.kind == "f":
+        info = np.iinfo(dtype)
+        safe = np.clip(np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0.0), info.min, info.max)
+        return safe.astype(dtype)
+    return x.astype(dtype)
+
+
+def run_program(
+    program: Program, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], dtype: Dtype, begin: int, end: int
+) -> None:
+    """The numpy meaning of `map`: compute elements begin..end-1 of every output. Arrays are flat, whole buffers."""
+    slots: list[np.ndarray | None] = []
+    index = np.unravel_index(np.arange(begin, end), program.dims) if program.dims else ()
+    for number, (item, data) in enumerate(zip(program.inputs, inputs, strict=True)):
+        if number == program.tile:
+            slots.append(data[: end - begin].copy())
+        else:
+            where = np.full(end - begin, item.offset, np.int64)
+            for axis, stride in enumerate(item.strides):
+                where += index[axis] * stride
+            slots.append(data[where])
+    first_out = len(slots)
+    slots += [None] * (len(outputs) + program.n_temps)
+    with np.errstate(all="ignore"):
+        for i in program.instructions:
+            code = OPCODES[i.opcode]
+            args = [slots[a] for a in i.arguments]
+            if code in (LOAD, STORE):
+                out = program.outputs[i.dst - first_out] if code is STORE else dtype
+                slots[i.dst] = cast(args[0], out.numpy)
+            else:
+                slots[i.dst] = code.numpy(*args).astype(dtype.numpy)
+    for number, data in enumerate(outputs):
+        data[begin:end] = slots[first_out + number]
+
+
+@kernel(1)
+def map(p: object, v: object, begin: int, end: int) -> None:  # noqa: A001 - the kernel's name
+    """out = an elementwise program over the inputs, element by element (kernels/program.py, kernels/opcodes.py).
+
+    Instructions run in order over a block of elements, then over the next block; an output may be the very bytes of an
+    input that is read contiguously, if no instruction after the one that writes the output reads that input.
+    """
+    raise NotImplementedError("map has operands of its own: use run_program")
+
+

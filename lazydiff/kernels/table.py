@@ -1,0 +1,69 @@
+"""The registry of kernels: what a machine can do, each declared once with its numpy meaning.
+
+A declaration is a decorated function. Its name is the kernel's name, its docstring the contract (the order of the
+floating-point operations included), its body the numpy meaning: `meaning(p, v, begin, end)` gets the operands as flat
+arrays in `p` (by name), the attributes as integers in `v` (by name), and computes the rows begin..end-1 of its output
+into the *start* of `p["out"]`. `tools/generate.py` turns the registry into the C and MicroPython tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lazydiff.dtypes import FLOATS, Dtype
+from lazydiff.kernels.signature import Attr, Operand, parse
+
+TABLE_VERSION = 1  # raised whenever a kernel or an opcode is added; a runtime refuses plans of a newer table
+MAX_OPERANDS = 32
+MAX_RANK = 8
+Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One kernel. `number` is for ever.
+
+    `rows` is the extent that counts the rows of its first output, or "" for a kernel that can't be run a few rows
+    at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py.
+    """
+
+    number: int
+    name: str
+    operands: tuple[Operand, ...]
+    attrs: tuple[Attr, ...]
+    rows: str
+    dtypes: tuple[Dtype, ...]
+    ports: tuple[str, ...]
+    contract: str
+    meaning: Meaning
+
+    def c_symbol(self, dtype: Dtype) -> str:
+        """The C function's name for one compute dtype."""
+        return f"lzd_k_{self.name}_{dtype.name}"
+
+
+KERNELS: dict[int, Kernel] = {}
+
+
+def kernel(
+    number: int,
+    signature: str = "",
+    *,
+    rows: str = "",
+    dtypes: tuple[Dtype, ...] = FLOATS,
+    ports: tuple[str, ...] = ("c", "micropython"),
+) -> Callable[[Meaning], Kernel]:
+    """Declare a kernel; see the module's docstring. Raises ValueError when a number is taken."""
+
+    def declare(meaning: Meaning) -> Kernel:
+        if number in KERNELS:
+            raise ValueError(f"kernel number {number} is {KERNELS[number].name}'s")
+        operands, attrs = parse(signature)
+        contract = " ".join((meaning.__doc__ or "").split())
+        KERNELS[number] = Kernel(number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning)
+        return KERNELS[number]
+
+    return declare

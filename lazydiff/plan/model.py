@@ -1,0 +1,177 @@
+"""The plan as an object: regions, buffers, symbols, entries and steps, as plan/SPEC.md defines them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lazydiff.dtypes import Dtype
+from lazydiff.kernels import linear, program, reduce  # noqa: F401 - fills the registry
+from lazydiff.kernels.program import Program
+from lazydiff.kernels.signature import extent_elements
+from lazydiff.kernels.table import KERNELS, Kernel
+
+FORMAT_VERSION = 1
+EXECUTOR_BYTES = 64
+MAP = 1  # the number of the `map` kernel
+
+
+class Region(IntEnum):
+    """Where a buffer lies: the RAM block, the plan's constants (flash), or nowhere (reads as zeros)."""
+
+    RAM = 0
+    CONST = 1
+    ZERO = 2
+
+
+class Kind(IntEnum):
+    """What a buffer is for."""
+
+    CONST = 0
+    PARAMS = 1
+    STATE = 2
+    WORK = 3
+    IO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A place for one value. `offset` and `size_bytes` are in bytes; `label` is for people (not in the binary part)."""
+
+    region: Region
+    kind: Kind
+    dtype: Dtype
+    offset: int
+    size_bytes: int
+    label: str = ""
+
+    @property
+    def end(self) -> int:
+        """The byte after the last one."""
+        return self.offset + self.size_bytes
+
+    def overlaps(self, other: Buffer) -> bool:
+        """True if the two share a byte."""
+        same = self.region == other.region != Region.ZERO
+        return same and self.offset < other.end and other.offset < self.end
+
+
+class Check(IntEnum):
+    """What a runtime checks of an input before it runs an entry."""
+
+    NONE = 0
+    RANGE = 1
+    FINITE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named buffer with a shape. `init` is the first value's offset in `Plan.init`, or None for zeros."""
+
+    name: str
+    buffer: int
+    shape: tuple[int, ...]
+    init: int | None = None
+    check: Check = Check.NONE
+    low: int = 0
+    high: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kernel call. `attrs` are the plan's words. `source` is the user's `file:line`, `label` the op it came from."""
+
+    kernel: int
+    dtype: Dtype
+    operands: tuple[int, ...]
+    attrs: tuple[int, ...]
+    tile_rows: int = 0
+    label: str = ""
+    source: str = ""
+
+    @property
+    def declared(self) -> Kernel:
+        """The kernel's declaration."""
+        return KERNELS[self.kernel]
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The attributes by name (not for `map`)."""
+        return dict(zip((a.name for a in self.declared.attrs), self.attrs, strict=True))
+
+    @property
+    def program(self) -> Program:
+        """The elementwise program of a `map` step."""
+        return Program.from_words(self.attrs)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the kernel's output has (a `map`: elements; a kernel without rows: 0)."""
+        if self.kernel == MAP:
+            return self.program.elements
+        return extent_elements(self.declared.rows, self.values) if self.declared.rows else 0
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The buffers this step reads."""
+        if self.kernel == MAP:
+            return self.operands[: len(self.program.inputs)]
+        return tuple(b for b, o in zip(self.operands, self.declared.operands, strict=True) if not o.writes)
+
+    @property
+    def writes(self) -> tuple[int, ...]:
+        """The buffers this step changes, scratch included."""
+        return self.operands[len(self.reads) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing a plan can do. `updates` pairs (state buffer, the buffer at the same place that holds its new value)."""
+
+    name: str
+    inputs: tuple[Symbol, ...]
+    outputs: tuple[Symbol, ...]
+    steps: tuple[Step, ...]
+    updates: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The product: what every runtime executes. `ram_bytes` is all the RAM it takes, the executor's 64 bytes included."""
+
+    ram_bytes: int
+    align: int
+    buffers: tuple[Buffer, ...]
+    state: tuple[Symbol, ...]
+    entries: tuple[Entry, ...]
+    consts: bytes
+    init: bytes
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name; KeyError names the ones there are."""
+        for candidate in self.entries:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"no entry {name!r}; this plan has {', '.join(e.name for e in self.entries)}")
+
+    def elements(self, symbol: Symbol) -> int:
+        """How many elements a symbol has."""
+        return math.prod(symbol.shape)
+
+    def __str__(self) -> str:
+        """The memory table (plan/show.py)."""
+        from lazydiff.plan.show import table
+
+        return table(self)
+
+    def to_bytes(self) -> bytes:
+        """The `.lzp` file's bytes (plan/SPEC.md)."""
+        from lazydiff.plan.codec import encode
+
+        return encode(self)
+
+    def save(self, path: str) -> None:
+        """Write the `.lzp` file."""
+        with open(path, "wb") as file:
+            file.write(self.to_bytes())
