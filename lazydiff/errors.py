@@ -34,6 +34,10 @@ class PlanError(LazydiffError):
     """Plan bytes or a plan object that break a rule of plan/SPEC.md; nothing was loaded."""
 
 
+class ExportError(LazydiffError):
+    """A plan that can't be written as C under the names asked for; nothing was written."""
+
+
 class InputError(LazydiffError):
     """An array, a name or a label that an entry does not take; no parameter was touched."""
 

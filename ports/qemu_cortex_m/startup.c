@@ -1,0 +1,101 @@
+/* From reset to main on any M-profile core with an FPU: FPU on, stack painted, .data copied, .bss cleared. */
+#include "harness.h"
+
+extern uint32_t __stack_limit[], __stack_top[];
+extern uint32_t __data_start[], __data_end[], __data_load[];
+extern uint32_t __bss_start[], __bss_end[];
+
+int main(void);
+void Reset_Handler(void);
+void Fault_Handler(void);
+void start(void);
+void report_fault(void);
+
+#define PAINT 0xC5C5C5C5u
+
+/* The initial stack pointer, then the 15 exceptions of the architecture. No device interrupt is used. */
+typedef void (*handler)(void);
+__attribute__((used, section(".vectors"))) static const struct {
+    uint32_t *stack;
+    handler handlers[15];
+} vectors = {
+    __stack_top,
+    {Reset_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, 0, 0, 0,
+     Fault_Handler, Fault_Handler, 0, Fault_Handler, Fault_Handler},
+};
+
+uint32_t stack_size_bytes(void) { return (uint32_t)((uintptr_t)__stack_top - (uintptr_t)__stack_limit); }
+
+uint32_t stack_high_water_bytes(void) {
+    const volatile uint32_t *word = __stack_limit;
+    while ((uintptr_t)word < (uintptr_t)__stack_top && *word == PAINT) {
+        word++;
+    }
+    return (uint32_t)((uintptr_t)__stack_top - (uintptr_t)word);
+}
+
+static inline uintptr_t stack_pointer(void) {
+    uintptr_t sp;
+    __asm volatile("mov %0, sp" : "=r"(sp));
+    return sp;
+}
+
+__attribute__((noinline)) uint32_t stack_depth_bytes(void) {
+    return (uint32_t)((uintptr_t)__stack_top - stack_pointer());
+}
+
+__attribute__((noinline)) void stack_paint(void) {
+    const uintptr_t end = stack_pointer() - 32u; /* what this very function may still push */
+    for (volatile uint32_t *word = __stack_limit; (uintptr_t)word < end; word++) {
+        *word = PAINT;
+    }
+}
+
+__attribute__((used, noreturn)) void report_fault(void) {
+    uint32_t exception;
+    __asm volatile("mrs %0, ipsr" : "=r"(exception));
+    put_text("fault: exception ");
+    put_decimal(exception);
+    put_text(" (3: most often the stack, it lies at the bottom of RAM)\n");
+    end_run(100u + exception);
+}
+
+/* The stack may be what is broken: begin again at its top before any C runs. */
+__attribute__((naked)) void Fault_Handler(void) {
+    __asm volatile("ldr r0, =__stack_top\n"
+                   "mov sp, r0\n"
+                   "bl  report_fault\n"
+                   ".ltorg\n");
+}
+
+__attribute__((used, noreturn)) void start(void) {
+    const uint32_t *from = __data_load;
+    for (uint32_t *to = __data_start; to < __data_end; to++) {
+        *to = *from++;
+    }
+    for (uint32_t *word = __bss_start; word < __bss_end; word++) {
+        *word = 0;
+    }
+    end_run((uint32_t)main());
+}
+
+/* Naked, because both must be done before the first C frame: CPACR gives access to the FPU, and the stack is painted. */
+__attribute__((naked, noreturn)) void Reset_Handler(void) {
+    __asm volatile("ldr  r0, =0xE000ED88\n"
+                   "ldr  r1, [r0]\n"
+                   "orr  r1, r1, #0x00F00000\n"
+                   "str  r1, [r0]\n"
+                   "dsb\n"
+                   "isb\n"
+                   "ldr  r0, =__stack_limit\n"
+                   "ldr  r1, =__stack_top\n"
+                   "ldr  r2, =0xC5C5C5C5\n"
+                   "1: cmp r0, r1\n"
+                   "bhs  2f\n"
+                   "str  r2, [r0]\n"
+                   "adds r0, #4\n"
+                   "b    1b\n"
+                   "2: mov sp, r1\n"
+                   "bl   start\n"
+                   ".ltorg\n");
+}
