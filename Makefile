@@ -1,0 +1,74 @@
+# Everything a developer types. The commands themselves live in tools/ and pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/run/csrc/*)
+PYTEST := $(RUN) -m pytest
+
+.PHONY: help demo test test-tiny test-c test-mpy test-m4 lint types layers gen gen-check sizes bench wheel clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+demo: $(BIN)/.demo ## fine-tune a digit recogniser in 80 KiB, end to end
+	$(RUN) -m lazydiff.examples.digits
+
+test: $(BIN)/.all ## every test; what a machine lacks is installed first, or skipped with a line that says so
+	$(PYTEST)
+
+test-tiny: $(BIN)/.dev ## the two-second test
+	$(PYTEST) tests/test_tiny.py
+
+test-c: $(BIN)/.all ## the C runtime and the exported C
+	$(PYTEST) tests/kernels tests/run tests/export
+
+test-mpy: $(BIN)/.all ## the MicroPython port, on real interpreters
+	$(PYTEST) tests/ports -k micropython
+
+test-m4: $(BIN)/.all ## the Cortex-M port, in QEMU
+	$(PYTEST) tests/ports -k cortex
+
+lint: $(BIN)/.dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(BIN)/.dev ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(BIN)/.dev ## imports go one way
+	$(BIN)/lint-imports
+
+gen: $(BIN)/.dev ## write the generated files again
+	$(RUN) tools/generate.py
+
+gen-check: $(BIN)/.dev ## fail if a generated file is stale
+	$(RUN) tools/generate.py --check
+
+sizes: $(BIN)/.all ## bytes of the C library on each target
+	$(RUN) tools/sizes.py
+
+bench: $(BIN)/.dev ## the numbers in the README
+	$(RUN) -m tools.bench
+
+wheel: $(BIN)/.dev ## dist/lazydiff-*.whl and the source archive
+	$(BIN)/pip wheel -q --no-deps -w dist .
+
+clean: ## remove what make made
+	rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Stamps: a second run does nothing; a changed C source or pyproject.toml builds the extension again.
+$(BIN)/python:
+	PYTHON=$(PYTHON) sh tools/toolchains.sh base
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.demo: $(C_SOURCES) pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[examples]'
+	@touch $@
+
+$(BIN)/.dev: $(C_SOURCES) pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,examples]'
+	@touch $@ $(BIN)/.demo
+
+$(BIN)/.all: $(BIN)/.dev tools/toolchains.sh
+	PYTHON=$(PYTHON) sh tools/toolchains.sh all
+	@touch $@

@@ -1,0 +1,46 @@
+/* The C that Python calls, all of it; declared and explained in c_kernels/include/lzd.h and run/csrc/lzd_python.h. */
+#define LZD_OK 0
+#define LZD_ERROR_INDEX ...
+#define LZD_ERROR_INPUT_RANGE ...
+#define LZD_ERROR_INPUT_FINITE ...
+#define LZD_FORMAT_VERSION ...
+#define LZD_TABLE_VERSION ...
+#define LZD_EXECUTOR_BYTES ...
+
+typedef struct lzd_model {
+    uint32_t error_at;
+    uint32_t error_item;
+    ...;
+} lzd_model;
+
+typedef struct lzd_symbol {
+    const char *name;
+    const uint32_t *dims;
+    uint32_t rank;
+    uint32_t bytes;
+    uint8_t kind;
+    uint8_t dtype;
+    uint8_t region;
+    uint32_t buffer;
+} lzd_symbol;
+
+typedef struct lzd_entry {
+    const char *name;
+    uint32_t first_input, n_inputs, first_output, n_outputs, n_steps;
+} lzd_entry;
+
+int lzd_check(const void *plan, size_t plan_bytes, uint32_t *at);
+uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes);
+int lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes);
+void lzd_reset(lzd_model *model);
+int lzd_describe(const lzd_model *model, uint32_t symbol, lzd_symbol *out);
+int lzd_describe_entry(const lzd_model *model, uint32_t entry, lzd_entry *out);
+int lzd_write(lzd_model *model, uint32_t symbol, const void *from, size_t bytes);
+int lzd_read(const lzd_model *model, uint32_t symbol, void *to, size_t bytes);
+int lzd_call(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs);
+const char *lzd_status_text(int status);
+
+int lzd_repeat(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs, uint32_t times);
+int lzd_repeat_counted(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs, uint32_t times,
+                       uint64_t (*count)(void), uint64_t *counted);
+uint64_t lzd_probe_heap(uint64_t (*count)(void));

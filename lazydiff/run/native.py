@@ -1,0 +1,228 @@
+"""The only door to the compiled runtime: opens a plan in its one block of RAM, with plain Python types outside.
+
+`Model` is an opened plan, `Call` what one entry's C call needs, made once. The cffi objects stay in this file.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lazydiff.dtypes import BY_CODE, Dtype
+from lazydiff.errors import PlanError, ToolError
+from lazydiff.plan.model import Check, Kind
+
+_native: Any = None
+_why = ""
+try:
+    _native = importlib.import_module("lazydiff.run._native")
+except ImportError as error:  # without it plans can still be made, shown and exported
+    _why = str(error)
+
+RAM_ALIGN = 16
+# Words of the plan that lzd.h's structs do not give (plan/SPEC.md).
+_H_SYMBOLS, _H_STATE, _H_ENTRIES, _SYMBOL_WORDS, _S_CHECK = 10, 12, 14, 8, 5
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolInfo:
+    """A parameter, state, input or output. `check`, `low` and `high` are those of plan/SPEC.md."""
+
+    number: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: Dtype
+    size_bytes: int
+    kind: Kind
+    check: Check
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryInfo:
+    """One entry, its inputs and outputs in the plan's order."""
+
+    number: int
+    name: str
+    inputs: tuple[SymbolInfo, ...]
+    outputs: tuple[SymbolInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a C call did not do its work. `at` and `item` are lzd_model's error_at and error_item."""
+
+    text: str
+    is_input: bool
+    at: int
+    item: int
+
+
+def extension() -> Any:
+    """The compiled module. Raises ToolError, with the command that builds it, where it is missing."""
+    if _native is None:
+        raise ToolError(
+            f"lazydiff.run: the C extension is missing ({_why})\n"
+            "  try: pip install -e . in a checkout (needs a C compiler); else pip install --force-reinstall lazydiff"
+        )
+    return _native
+
+
+class Model:
+    """A plan opened in a RAM block of exactly `ram_bytes` bytes. Raises PlanError for bytes that break plan/SPEC.md."""
+
+    def __init__(self, plan: bytes, where: str = "plan") -> None:
+        native = extension()
+        self._ffi, self._lib = native.ffi, native.lib
+        # A copy: aligned, and nobody else's to change.
+        self._plan = _aligned(max(len(plan), 8), RAM_ALIGN)
+        self._plan[: len(plan)] = np.frombuffer(plan, np.uint8)
+        source = self._ffi.from_buffer(self._plan)
+        try:
+            self.ram = _aligned(self._lib.lzd_ram_bytes(source, len(plan)), RAM_ALIGN)
+        except MemoryError:
+            self.ram = _aligned(0, RAM_ALIGN)  # the bytes are checked first, then found too few
+        self._ram = self._ffi.from_buffer(self.ram, require_writable=True)
+        slot = self._ffi.new("lzd_model **")
+        status = self._lib.lzd_open(slot, source, len(plan), self._ram, self.ram.nbytes)
+        if status != self._lib.LZD_OK:
+            at = self._ffi.new("uint32_t *")
+            again = self._lib.lzd_check(source, len(plan), at)
+            place = f" (number {at[0]})" if again == status and at[0] else ""
+            raise PlanError(
+                f"{where}: {self._text(status)}{place}; nothing was loaded\n"
+                f"  {len(plan)} bytes; this build reads format {self._lib.LZD_FORMAT_VERSION}, kernel table up to "
+                f"{self._lib.LZD_TABLE_VERSION}\n"
+                "  try: copy the file again, or write it again with plan.save() of this version of lazydiff"
+            )
+        self._model = slot[0]
+        words = self._plan[: len(plan)].view("<u4")
+        self.state = self._symbols(words, 0, int(words[_H_STATE]))
+        self.entries = tuple(self._entry(words, number) for number in range(int(words[_H_ENTRIES])))
+
+    def _text(self, status: int) -> str:
+        return str(self._ffi.string(self._lib.lzd_status_text(status)).decode())
+
+    def _symbols(self, words: np.ndarray, first: int, count: int) -> tuple[SymbolInfo, ...]:
+        out = []
+        info = self._ffi.new("lzd_symbol *")
+        for number in range(first, first + count):
+            self._lib.lzd_describe(self._model, number, info)
+            at = int(words[_H_SYMBOLS]) // 4 + number * _SYMBOL_WORDS + _S_CHECK
+            check, low, high = (int(w) for w in words[at : at + 3].view("<i4"))
+            shape = tuple(info.dims[axis] for axis in range(info.rank))
+            name, dtype, kind = self._ffi.string(info.name).decode(), BY_CODE[info.dtype], Kind(info.kind)
+            out.append(SymbolInfo(number, name, shape, dtype, info.bytes, kind, Check(check), low, high))
+        return tuple(out)
+
+    def _entry(self, words: np.ndarray, number: int) -> EntryInfo:
+        info = self._ffi.new("lzd_entry *")
+        self._lib.lzd_describe_entry(self._model, number, info)
+        inputs = self._symbols(words, info.first_input, info.n_inputs)
+        outputs = self._symbols(words, info.first_output, info.n_outputs)
+        return EntryInfo(number, self._ffi.string(info.name).decode(), inputs, outputs)
+
+    def failure(self, status: int) -> Failure:
+        """What a status other than 0 means, right after the call that gave it."""
+        inputs = (self._lib.LZD_ERROR_INPUT_RANGE, self._lib.LZD_ERROR_INPUT_FINITE)
+        return Failure(self._text(status), status in inputs, self._model.error_at, self._model.error_item)
+
+    def reset(self) -> None:
+        """Set parameters and state to their first values."""
+        self._lib.lzd_reset(self._model)
+
+    def read(self, symbol: SymbolInfo, to: np.ndarray) -> int:
+        """Copy a symbol's bytes into an array of its size; the status."""
+        into = self._ffi.from_buffer(to, require_writable=True)
+        return int(self._lib.lzd_read(self._model, symbol.number, into, to.nbytes))
+
+    def write(self, symbol: SymbolInfo, source: np.ndarray) -> int:
+        """Copy a contiguous array's bytes into a symbol; the status."""
+        return int(self._lib.lzd_write(self._model, symbol.number, self._ffi.from_buffer(source), source.nbytes))
+
+    def call(self, entry: EntryInfo) -> Call:
+        """The prepared call of one entry."""
+        return Call(self._ffi, self._lib, self._model, entry)
+
+
+class Call:
+    """One entry's C call with its pointers.
+
+    Arrays must be C-contiguous, of the symbols' dtypes and shapes, and alive until the call returns; one thread at a
+    time.
+    """
+
+    __slots__ = ("_call", "_entry", "_ffi", "_from_buffer", "_inputs", "_lib", "_model", "_outputs")
+
+    def __init__(self, ffi: Any, lib: Any, model: Any, entry: EntryInfo) -> None:
+        self._ffi, self._lib, self._model, self._entry = ffi, lib, model, entry.number
+        self._call, self._from_buffer = lib.lzd_call, ffi.from_buffer
+        self._inputs, self._outputs = (ffi.new("void *[]", max(len(s), 1)) for s in (entry.inputs, entry.outputs))
+
+    def set_output(self, index: int, array: np.ndarray) -> None:
+        """Where an output goes from now on. The array must be writeable."""
+        self._outputs[index] = self._from_buffer(array, True)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> int:
+        """Copy the inputs in, run the entry, copy the outputs out; the status."""
+        pointers, from_buffer = self._inputs, self._from_buffer
+        index = 0
+        for array in inputs:
+            pointers[index] = from_buffer(array)
+            index += 1  # noqa: SIM113 - this is the hot path, and enumerate costs more
+        return self._call(self._model, self._entry, pointers, self._outputs)  # type: ignore[no-any-return]
+
+    def repeat(self, inputs: Sequence[np.ndarray], times: int) -> int:
+        """`run` in a C loop, `times` times or until one fails; the status."""
+        for index, array in enumerate(inputs):
+            self._inputs[index] = self._from_buffer(array)
+        return int(self._lib.lzd_repeat(self._model, self._entry, self._inputs, self._outputs, times))
+
+    def repeat_counted(self, inputs: Sequence[np.ndarray], times: int, counter: HeapCounter) -> tuple[int, int]:
+        """`repeat`, and how many heap calls the process made meanwhile: (status, calls)."""
+        for index, array in enumerate(inputs):
+            self._inputs[index] = self._from_buffer(array)
+        calls = self._ffi.new("uint64_t *")
+        count = self._ffi.cast("uint64_t (*)(void)", counter.address)
+        status = self._lib.lzd_repeat_counted(
+            self._model, self._entry, self._inputs, self._outputs, times, count, calls
+        )
+        return int(status), int(calls[0])
+
+
+class HeapCounter:
+    """The heap counter of this process, which must have been started with `library()` in LD_PRELOAD."""
+
+    def __init__(self) -> None:
+        path = self.library()
+        if path is None:
+            raise ToolError("heap counter: this build has none (it needs Linux with glibc)")
+        self.address = ctypes.cast(ctypes.CDLL(str(path)).lzd_heap_calls, ctypes.c_void_p).value or 0
+
+    @staticmethod
+    def library() -> Path | None:
+        """The shared library (csrc/heapcount.c), or None where there is none."""
+        path = Path(str(extension().__file__)).with_name("lzd_heapcount.so")
+        return path if path.exists() else None
+
+    def probe(self) -> int:
+        """How many calls it counts for one malloc and one free made by the extension: 2 if it works."""
+        native = extension()
+        return int(native.lib.lzd_probe_heap(native.ffi.cast("uint64_t (*)(void)", self.address)))
+
+
+def _aligned(size_bytes: int, align: int) -> np.ndarray:
+    """`size_bytes` zero bytes that start at a multiple of `align`; exactly so many where the allocator aligns."""
+    block = np.zeros(size_bytes, np.uint8)
+    if block.ctypes.data % align == 0:
+        return block
+    block = np.zeros(size_bytes + align - 1, np.uint8)
+    begin = -block.ctypes.data % align
+    return block[begin : begin + size_bytes]
