@@ -1,0 +1,274 @@
+"""Judges a plan by the rules of plan/SPEC.md, from the plan alone: it shares no code with the planner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from lazydiff.dtypes import FLOATS, Dtype, i32
+from lazydiff.errors import PlanError
+from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
+from lazydiff.kernels.program import NO_TILE, Program
+from lazydiff.kernels.signature import extent_elements
+from lazydiff.kernels.table import KERNELS, MAX_OPERANDS
+from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+
+_LIMIT = 2**32
+
+
+def check(plan: Plan) -> None:
+    """Prove that a plan may be run. Raises PlanError naming the first rule that is broken, with entry and step."""
+    if not EXECUTOR_BYTES <= plan.ram_bytes < _LIMIT or plan.align not in (8, 16):
+        raise PlanError(f"plan: {plan.ram_bytes} bytes of RAM aligned to {plan.align} can't be")
+    for number, buffer in enumerate(plan.buffers):
+        _check_buffer(plan, number, buffer)
+    for symbol in plan.state:
+        _check_symbol(plan, symbol, "state")
+        buffer = plan.buffers[symbol.buffer]
+        if buffer.kind not in (Kind.PARAMS, Kind.STATE) or buffer.region == Region.ZERO:
+            raise PlanError(f"plan: state {symbol.name!r} lies in a buffer of kind {buffer.kind.name}")
+        if symbol.init is not None:
+            inside = symbol.init % buffer.dtype.itemsize == 0 and symbol.init + buffer.size_bytes <= len(plan.init)
+            if not inside or buffer.region != Region.RAM:
+                raise PlanError(f"plan: the first value of {symbol.name!r} lies outside the init section")
+    _no_overlap(plan, [s for s in plan.state if plan.buffers[s.buffer].region == Region.RAM], "state")
+    names = [e.name for e in plan.entries]
+    if len(set(names)) != len(names):
+        raise PlanError(f"plan: two entries of one name in {names}")
+    for entry in plan.entries:
+        _check_entry(plan, entry)
+
+
+def _check_buffer(plan: Plan, number: int, b: Buffer) -> None:
+    where = f"plan: buffer {number} ({b.label or b.kind.name.lower()})"
+    if b.size_bytes <= 0 or b.size_bytes % b.dtype.itemsize or b.offset < 0 or b.offset % b.dtype.itemsize:
+        raise PlanError(f"{where}: {b.size_bytes} bytes at {b.offset} are not whole, aligned {b.dtype} elements")
+    low, high = {
+        Region.RAM: (EXECUTOR_BYTES, plan.ram_bytes),
+        Region.CONST: (0, len(plan.consts)),
+        Region.ZERO: (0, b.size_bytes),
+    }[b.region]
+    if b.offset < low or b.end > high:
+        raise PlanError(f"{where}: bytes {b.offset} .. {b.end} lie outside {b.region.name} ({low} .. {high})")
+
+
+def _check_symbol(plan: Plan, s: Symbol, where: str) -> None:
+    if not 0 <= s.buffer < len(plan.buffers):
+        raise PlanError(f"plan: {where} {s.name!r} names buffer {s.buffer} of {len(plan.buffers)}")
+    buffer = plan.buffers[s.buffer]
+    if math.prod(s.shape) * buffer.dtype.itemsize != buffer.size_bytes or len(s.shape) > 8:
+        raise PlanError(f"plan: {where} {s.name!r} of shape {s.shape} is not its buffer's {buffer.size_bytes} bytes")
+    if s.check == Check.RANGE and (buffer.dtype != i32 or s.low > s.high):
+        raise PlanError(f"plan: {where} {s.name!r}: a range check {s.low} .. {s.high} needs an i32")
+    if s.check == Check.FINITE and not buffer.dtype.is_float:
+        raise PlanError(f"plan: {where} {s.name!r}: a finite check needs floats")
+
+
+def _no_overlap(plan: Plan, symbols: Iterable[Symbol], what: str) -> None:
+    placed = sorted((plan.buffers[s.buffer].offset, plan.buffers[s.buffer].end, s.name) for s in symbols)
+    for (_, end, first), (start, _, second) in zip(placed, placed[1:], strict=False):
+        if start < end:
+            raise PlanError(f"plan: {what} {first!r} and {second!r} share bytes {start} .. {end}")
+
+
+def _check_entry(plan: Plan, entry: Entry) -> None:
+    for symbol in (*entry.inputs, *entry.outputs):
+        _check_symbol(plan, symbol, f"entry {entry.name!r}:")
+    for symbol in entry.inputs:
+        if plan.buffers[symbol.buffer].region != Region.RAM or plan.buffers[symbol.buffer].kind != Kind.IO:
+            raise PlanError(f"plan: entry {entry.name!r}: input {symbol.name!r} is not an io buffer in RAM")
+    state = [s for s in plan.state if plan.buffers[s.buffer].region == Region.RAM]
+    _no_overlap(plan, (*state, *entry.inputs), f"entry {entry.name!r}:")
+    versions = _Versions(plan, entry)
+    tile_of: Step | None = None
+    for index, step in enumerate(entry.steps):
+        where = f"plan: entry {entry.name!r} step {index} ({step.label or step.kernel}{' at ' * bool(step.source)}{step.source})"
+        following = entry.steps[index + 1] if index + 1 < len(entry.steps) else None
+        _check_step(plan, where, step, following, tile_of)
+        for b in step.reads:
+            versions.read(b, where)
+        for b in step.writes:
+            versions.write(b)
+        tile_of = step if step.tile_rows else None
+    versions.finish()
+
+
+class _Versions:
+    """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its value."""
+
+    def __init__(self, plan: Plan, entry: Entry) -> None:
+        self.plan, self.entry = plan, entry
+        self.live = {s.buffer for s in (*plan.state, *entry.inputs)}
+        self.live |= {i for i, b in enumerate(plan.buffers) if b.region == Region.CONST}
+
+    def read(self, buffer: int, where: str) -> None:
+        if buffer not in self.live:
+            label = self.plan.buffers[buffer].label
+            raise PlanError(f"{where}: reads buffer {buffer} ({label}), which was not written or is overwritten by now")
+
+    def write(self, buffer: int) -> None:
+        written = self.plan.buffers[buffer]
+        self.live = {b for b in self.live if not self.plan.buffers[b].overlaps(written)} | {buffer}
+
+    def finish(self) -> None:
+        where = f"plan: entry {self.entry.name!r} at its end"
+        replaced = dict(self.entry.updates)
+        owners = {s.buffer for s in self.plan.state}
+        for old, new in self.entry.updates:
+            if old not in owners or not 0 <= new < len(self.plan.buffers):
+                raise PlanError(f"{where}: update of buffer {old}, which is no state")
+            a, b = self.plan.buffers[old], self.plan.buffers[new]
+            if (a.region, a.offset, a.size_bytes, a.dtype) != (b.region, b.offset, b.size_bytes, b.dtype):
+                raise PlanError(f"{where}: the new value of buffer {old} lies elsewhere")
+        for symbol in self.plan.state:
+            self.read(replaced.get(symbol.buffer, symbol.buffer), where)
+        for symbol in self.entry.outputs:
+            if self.plan.buffers[symbol.buffer].region != Region.ZERO:
+                self.read(symbol.buffer, where)
+
+
+def _check_step(plan: Plan, where: str, step: Step, following: Step | None, tile_of: Step | None) -> None:
+    kernel = KERNELS.get(step.kernel)
+    if kernel is None or step.dtype not in FLOATS or not 0 < len(step.operands) <= MAX_OPERANDS:
+        raise PlanError(f"{where}: kernel {step.kernel} in {step.dtype} on {len(step.operands)} operands can't be")
+    for b in step.operands:
+        if not 0 <= b < len(plan.buffers) or plan.buffers[b].region == Region.ZERO:
+            raise PlanError(f"{where}: operand {b} is no buffer with bytes")
+    if step.tile_rows and (not kernel.rows or following is None or following.kernel != MAP or following.tile_rows):
+        raise PlanError(f"{where}: a tiled step needs rows and a map behind it")
+    if step.kernel == MAP:
+        _check_map(plan, where, step, tile_of)
+    else:
+        if tile_of is not None:
+            raise PlanError(f"{where}: a tiled step needs a map behind it")
+        _check_kernel(plan, where, step)
+    for b in step.writes:
+        if plan.buffers[b].region != Region.RAM:
+            raise PlanError(f"{where}: writes constant buffer {b}")
+
+
+def _check_kernel(plan: Plan, where: str, step: Step) -> None:
+    kernel = step.declared
+    if len(step.operands) != len(kernel.operands) or len(step.attrs) != len(kernel.attrs):
+        raise PlanError(f"{where}: {kernel.name} takes {len(kernel.operands)} operands and {len(kernel.attrs)} attributes")
+    for attr, value in zip(kernel.attrs, step.attrs, strict=True):
+        if not attr.low <= value <= attr.high:
+            raise PlanError(f"{where}: {kernel.name}'s {attr.name} = {value} is not in {attr.low} .. {attr.high}")
+    if step.tile_rows > step.rows or step.tile_rows < 0:
+        raise PlanError(f"{where}: a tile of {step.tile_rows} rows of {step.rows}")
+    for number, declared in zip(step.operands, kernel.operands, strict=True):
+        elements = extent_elements(declared.extent, step.values)
+        if declared.mode == "out" and step.tile_rows:
+            elements = elements // step.rows * step.tile_rows
+        _check_extent(plan, where, number, declared.dtype or step.dtype, elements, declared.name)
+    for position, b in enumerate(step.operands):
+        for other_position, other in enumerate(step.operands):
+            if other_position != position and b in step.writes and plan.buffers[b].overlaps(plan.buffers[other]):
+                raise PlanError(f"{where}: writes buffer {b} over its operand {other}")
+
+
+def _check_extent(plan: Plan, where: str, number: int, dtype: Dtype, elements: int, name: str) -> None:
+    b = plan.buffers[number]
+    if b.dtype != dtype or elements * dtype.itemsize > b.size_bytes:
+        raise PlanError(f"{where}: {name} needs {elements} {dtype}, buffer {number} has {b.size_bytes} bytes of {b.dtype}")
+
+
+def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None:
+    try:
+        program = step.program
+    except (ValueError, KeyError, IndexError) as error:
+        raise PlanError(f"{where}: not a map program: {error}") from error
+    n_in, n_out = len(program.inputs), len(program.outputs)
+    if step.tile_rows or not n_out or len(step.operands) != n_in + n_out + bool(program.n_temps):
+        raise PlanError(f"{where}: map has {len(step.operands)} operands for {n_in} inputs and {n_out} outputs")
+    if any(d < 1 for d in program.dims) or program.elements >= _LIMIT or program.block < 1:
+        raise PlanError(f"{where}: map over {program.dims} in blocks of {program.block}")
+    _check_tile(where, step, program, tile_of)
+    for number, (item, b) in enumerate(zip(program.inputs, step.operands[:n_in], strict=True)):
+        if plan.buffers[b].dtype != item.dtype:
+            raise PlanError(f"{where}: input {number} is {item.dtype}, its buffer {plan.buffers[b].dtype}")
+        if number != program.tile:
+            reach = [(d - 1) * s for d, s in zip(program.dims, item.strides, strict=True)]
+            low, high = item.offset + sum(r for r in reach if r < 0), item.offset + sum(r for r in reach if r > 0)
+            if low < 0 or (high + 1) * item.dtype.itemsize > plan.buffers[b].size_bytes:
+                raise PlanError(f"{where}: input {number} reads elements {low} .. {high} of buffer {b}")
+    for dtype, b in zip(program.outputs, step.operands[n_in : n_in + n_out], strict=True):
+        _check_extent(plan, where, b, dtype, program.elements, "an output")
+    if program.n_temps:
+        _check_extent(plan, where, step.operands[-1], step.dtype, program.n_temps * program.block, "the scratch")
+    _check_instructions(where, program, step.dtype)
+    _check_in_place(plan, where, step, program)
+    for b in step.writes:
+        for other in tile_of.operands if tile_of else ():
+            if plan.buffers[b].overlaps(plan.buffers[other]):
+                raise PlanError(f"{where}: writes buffer {b} over operand {other} of the tiled step before it")
+
+
+def _check_tile(where: str, step: Step, program: Program, tile_of: Step | None) -> None:
+    if (tile_of is None) != (program.tile == NO_TILE):
+        raise PlanError(f"{where}: a tile input and a tiled step before it go together")
+    if tile_of is None:
+        return
+    out = tile_of.operands[-1]
+    whole = extent_elements(tile_of.declared.operands[-1].extent, tile_of.values)
+    if program.tile >= len(program.inputs) or step.operands[program.tile] != out:
+        raise PlanError(f"{where}: the tile input is not what the step before it writes")
+    item = program.inputs[program.tile]
+    if item.offset or not _row_major(item.strides, program.dims) or program.elements != whole:
+        raise PlanError(f"{where}: the tile input is not read as its rows lie")
+    if step.operands[: len(program.inputs)].count(out) != 1:
+        raise PlanError(f"{where}: the tile is read twice")
+
+
+def _row_major(strides: tuple[int, ...], dims: tuple[int, ...]) -> bool:
+    """True if the strides are those of a contiguous array; the stride of an extent of 1 does not matter."""
+    step = 1
+    for stride, extent in zip(reversed(strides), reversed(dims), strict=True):
+        if extent != 1 and stride != step:
+            return False
+        step *= extent
+    return True
+
+
+def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
+    n_in, n_out = len(program.inputs), len(program.outputs)
+    slots: list[Dtype] = [i.dtype for i in program.inputs] + list(program.outputs) + [dtype] * program.n_temps
+    written = set(range(n_in))
+    for number, i in enumerate(program.instructions):
+        what = f"{where}: instruction {number}"
+        code = OPCODES.get(i.opcode)
+        if code is None:
+            raise PlanError(f"{what}: no opcode {i.opcode}")
+        if not n_in <= i.dst < len(slots) or any(a not in written for a in i.arguments):
+            raise PlanError(f"{what}: {code.name} reads a slot that nothing wrote, or writes an input")
+        if i.dst - n_in < n_out and i.dst in written:
+            raise PlanError(f"{what}: {code.name} writes an output a second time")
+        if code is LOAD and i.a >= n_in:
+            raise PlanError(f"{what}: load takes an input")
+        if code is STORE and i.dst >= n_in + n_out:
+            raise PlanError(f"{what}: store takes an output")
+        plain = [*(a for a in i.arguments if code is not LOAD), *([i.dst] if code is not STORE else [])]
+        if any(slots[s] != dtype for s in plain):
+            raise PlanError(f"{what}: {code.name} on a slot that is not {dtype}")
+        written.add(i.dst)
+    if any(n_in + o not in written for o in range(n_out)):
+        raise PlanError(f"{where}: an output is never written")
+
+
+def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> None:
+    n_in = len(program.inputs)
+    for position in range(n_in, len(step.operands)):
+        b = plan.buffers[step.operands[position]]
+        for other_position, other_number in enumerate(step.operands):
+            other = plan.buffers[other_number]
+            if other_position == position or not b.overlaps(other):
+                continue
+            if other_position < n_in and position < n_in + len(program.outputs):
+                item = program.inputs[other_position]
+                same = (b.offset, b.size_bytes, b.dtype) == (other.offset, other.size_bytes, other.dtype)
+                contiguous = item.offset == 0 and _row_major(item.strides, program.dims)
+                first_write = min(k for k, i in enumerate(program.instructions) if i.dst == position)
+                reads = [k for k, i in enumerate(program.instructions) if other_position in i.arguments]
+                if same and contiguous and other_position != program.tile and max(reads, default=-1) <= first_write:
+                    continue
+            raise PlanError(f"{where}: writes buffer {step.operands[position]} over its operand {other_number}")

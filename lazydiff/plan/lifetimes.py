@@ -1,0 +1,136 @@
+"""Turns one entry of a plan into lifetimes: which bytes of RAM hold a value at which steps, and the peak they make.
+
+Works from the plan's steps alone, so its lower bound is independent of the planner's. A value lives from the step that
+writes it (parameters, state and inputs: from the start) to the last step that reads it (outputs, parameters and state:
+to the end). Bytes are counted as the union of live ranges, so an in-place output and its input, or a parameter and its
+new value, count once. A tiled step and its map run together and count as one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Entry, Kind, Plan, Region
+
+_ORDER = (Kind.PARAMS, Kind.STATE, Kind.IO, Kind.WORK)  # who is named where two share bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One value in RAM: its place, and the steps `first`..`last` (both included) at which it must be kept.
+
+    `is_new` marks the value that an entry leaves in a parameter's or state's place; it has the old value's name.
+    """
+
+    name: str
+    buffer: Buffer
+    first: int
+    last: int
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLives:
+    """All values of an entry. `live_bytes[i]` is what must be in RAM while step i runs, executor included."""
+
+    entry: Entry
+    lives: tuple[Life, ...]
+    live_bytes: tuple[int, ...]
+    peak_step: int
+    lower_bound_bytes: int
+    arena_bytes: int
+
+    @property
+    def arena_over_bound(self) -> float:
+        """1.0 when no placement of this step order can be smaller."""
+        return self.arena_bytes / self.lower_bound_bytes
+
+    def alive(self, step: int) -> list[tuple[Life, int]]:
+        """Who is in RAM while a step runs, greatest first, each with the bytes not already counted for another."""
+        here = [life for life in self.lives if life.first <= step <= life.last]
+        here.sort(key=lambda life: (_ORDER.index(life.buffer.kind), life.first, life.buffer.offset))
+        counted: list[tuple[int, int]] = []
+        owned = []
+        for life in here:
+            before = union_bytes(counted)
+            counted.append((life.buffer.offset, life.buffer.end))
+            owned.append((life, union_bytes(counted) - before))
+        return sorted(owned, key=lambda pair: (-pair[1], pair[0].buffer.offset))
+
+
+def union_bytes(ranges: Iterable[tuple[int, int]]) -> int:
+    """How many bytes a set of (begin, end) ranges covers."""
+    total, reached = 0, 0
+    for begin, end in sorted(ranges):
+        total += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
+
+
+def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
+    """The lifetimes of one entry. The plan must be a valid one (plan/check.py)."""
+    lives = _lives(plan, entry)
+    moments = _moments(entry)
+    count = max(1, len(entry.steps))
+    ranges: list[list[tuple[int, int]]] = [[(0, EXECUTOR_BYTES)] for _ in range(count)]
+    for life in lives:
+        for step in range(life.first, life.last + 1):
+            ranges[step].append((life.buffer.offset, life.buffer.end))
+    live = [union_bytes(r) for r in ranges]
+    peak = max(range(count), key=lambda i: (live[i], -i))
+    peak = moments[peak][0] if entry.steps else 0
+    arena = max([EXECUTOR_BYTES, *(life.buffer.end for life in lives)])
+    rounded = -(-arena // plan.align) * plan.align
+    bound = max(live)
+    if rounded <= plan.ram_bytes:  # both are sizes of a RAM block, so both end at its alignment
+        arena, bound = rounded, -(-bound // plan.align) * plan.align
+    return EntryLives(entry, tuple(lives), tuple(live), peak, bound, arena)
+
+
+def _moments(entry: Entry) -> list[tuple[int, int]]:
+    """For each step the first and last step of its moment: a tiled step and the map after it share one."""
+    moments: list[tuple[int, int]] = []
+    for number, step in enumerate(entry.steps):
+        if number and entry.steps[number - 1].tile_rows:
+            moments.append((number - 1, number))
+        else:
+            moments.append((number, number + 1 if step.tile_rows else number))
+    return moments
+
+
+def _names(plan: Plan, entry: Entry) -> dict[int, str]:
+    """What to call each buffer: its symbol's name, else its label."""
+    names = {number: buffer.label or f"buffer {number}" for number, buffer in enumerate(plan.buffers)}
+    for symbol in (*entry.outputs, *entry.inputs, *plan.state):
+        names[symbol.buffer] = symbol.name
+    for old, new in entry.updates:
+        names[new] = names[old]
+    return names
+
+
+def _lives(plan: Plan, entry: Entry) -> list[Life]:
+    end = max(0, len(entry.steps) - 1)
+    names, moments = _names(plan, entry), _moments(entry)
+    replaced, renewed = {old for old, _ in entry.updates}, {new for _, new in entry.updates}
+    state = {symbol.buffer for symbol in plan.state}
+    at_start = state | {symbol.buffer for symbol in entry.inputs}
+    kept = {s.buffer for s in entry.outputs} | (state - replaced) | renewed
+    lives: list[Life] = []
+    open_since: dict[int, tuple[int, int]] = dict.fromkeys(sorted(at_start), (0, 0))  # first, last use so far
+
+    def close(number: int, last: int) -> None:
+        buffer = plan.buffers[number]
+        if buffer.region == Region.RAM:
+            lives.append(Life(names[number], buffer, open_since[number][0], last, number in renewed))
+
+    for (first, last), step in zip(moments, entry.steps, strict=True):
+        for number in step.reads:
+            open_since[number] = (open_since.get(number, (first, last))[0], last)
+        for number in step.writes:
+            if number in open_since:
+                close(number, open_since[number][1])
+            open_since[number] = (first, last)
+    for number, (_, last) in open_since.items():
+        close(number, end if number in kept else last)
+    return sorted(lives, key=lambda life: (life.buffer.offset, life.first, -life.last, life.name))
