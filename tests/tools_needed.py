@@ -1,4 +1,4 @@
-"""What a test does where a compiler, an emulator or an interpreter is missing: skip and say what to install, or fail."""
+"""What a test does where a compiler, emulator or interpreter is missing: skip, saying what to install, or fail."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Says how many bytes of flash and RAM each part of a Cortex-M image takes, from the linker's own map.
 
-    python tools/sizes.py                       the digits example on a Cortex-M4F
-    python tools/sizes.py --board an500 FOLDER  an exported folder on a Cortex-M7
-    python tools/sizes.py --map app.map         a map that is there already
+python tools/sizes.py                       the digits example on a Cortex-M4F
+python tools/sizes.py --board an500 FOLDER  an exported folder on a Cortex-M7
+python tools/sizes.py --map app.map         a map that is there already
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def by_object(map_text: str) -> dict[str, Sizes]:
 
 
 def group_of(name: str) -> str:
-    """library: the runtime, its kernels and what it takes of the toolchain; harness: the test program; plan: the rest."""
+    """library: the runtime, its kernels, what it takes of the toolchain; harness: the test program; plan: the rest."""
     if name.startswith(("lzd_", "k_")) or "(" in name:
         return "library"
     return "harness" if name in ("startup.o", "semihost.o", "train_main.o", "selftest_data.o", "extra.o") else "plan"
@@ -78,7 +78,7 @@ def _demo_folder() -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="a folder written by ld.export_c; default: the digits example")
+    parser.add_argument("folder", nargs="?", type=Path, help="written by ld.export_c; default: the digits example")
     parser.add_argument("--board", default="an386", help="an386 (Cortex-M4F) or an500 (Cortex-M7)")
     parser.add_argument("--map", type=Path, help="read this map and build nothing")
     asked = parser.parse_args()

@@ -1,0 +1,65 @@
+"""Picks the runtime's files that a plan needs, and generates those that list its kernels and opcodes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lazydiff.dtypes import Dtype
+from lazydiff.export.sources import c_kernels_dir
+from lazydiff.export.tables import render_ops, render_table
+from lazydiff.kernels.opcodes import OPCODES, Opcode
+from lazydiff.kernels.table import KERNELS
+from lazydiff.plan.model import MAP, Plan, Step
+
+_INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
+_GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
+
+
+def tables_of(plan: Plan) -> dict[str, str]:
+    """The text, by file name, of lzd_table.c and k_ops_<dtype>.c with what this plan uses and nothing else."""
+    steps, opcodes = _steps(plan), _opcodes(plan)
+    kernels = [KERNELS[number] for number in sorted({step.kernel for step in steps})]
+    text = {"lzd_table.c": render_table(kernels, opcodes, _dtypes(steps))}
+    for dtype in _dtypes([step for step in steps if step.kernel == MAP]):
+        text[f"k_ops_{dtype.name}.c"] = render_ops(opcodes, dtype)
+    return text
+
+
+def files_of(plan: Plan) -> dict[str, Path]:
+    """The files to copy, by name: lzd_*.c, every k_*.c that defines a kernel of the plan, and what they include."""
+    home = c_kernels_dir()
+    places = {path.name: path for folder in ("include", "src") for path in sorted((home / folder).iterdir())}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in places.items()}
+    used = {(step.declared.name, step.dtype.name) for step in _steps(plan)}
+    todo = ["lzd_attrs.h", "lzd_ops.h"]  # what the generated files include
+    sources = [name for name in texts if name.endswith(".c") and not _GENERATED.match(name)]
+    todo += [n for n in sources if not n.startswith("k_") or any(_defines(n, texts, k, dtype) for k, dtype in used)]
+    files: dict[str, Path] = {}
+    while todo:
+        name = todo.pop()
+        if name not in files and name in places:
+            files[name] = places[name]
+            todo += _INCLUDE.findall(texts[name])
+    return dict(sorted(files.items()))
+
+
+def _defines(name: str, texts: dict[str, str], kernel: str, dtype: str) -> bool:
+    """True if k_<family>_<dtype>.c, or the k_<family>.h it includes, writes `lzd_k_<kernel>`."""
+    if not name.endswith(f"_{dtype}.c"):
+        return False
+    parts = [name, *(i for i in _INCLUDE.findall(texts[name]) if i.startswith("k_"))]
+    return any(re.search(rf"\blzd_k_{kernel}\b", texts[part]) for part in parts)
+
+
+def _steps(plan: Plan) -> list[Step]:
+    return [step for entry in plan.entries for step in entry.steps]
+
+
+def _opcodes(plan: Plan) -> list[Opcode]:
+    maps = [step.program for step in _steps(plan) if step.kernel == MAP]
+    return [OPCODES[n] for n in sorted({i.opcode for program in maps for i in program.instructions})]
+
+
+def _dtypes(steps: list[Step]) -> list[Dtype]:
+    return sorted({step.dtype for step in steps}, key=lambda dtype: dtype.code)

@@ -1,0 +1,75 @@
+"""Turns a plan into a C folder with a self-test: runs it here, and bakes the inputs and the results into the export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from lazydiff.errors import ExportError
+from lazydiff.export import c_source
+from lazydiff.export.c_source import ExampleRun
+from lazydiff.plan.model import Check, Entry, Plan, Region, Symbol
+from lazydiff.run.session import Session
+
+SELFTEST_RUNS = 3
+
+
+def export_c(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    name: str = "model",
+    *,
+    entry: str | None = None,
+    inputs: Sequence[Mapping[str, np.ndarray]] | None = None,
+) -> None:
+    """Write `plan` as a folder of C99 that builds alone; `name` begins every C name in it (README.md there says more).
+
+    The folder's self-test runs `entry` (the one called "train", else the first) once for each item of `inputs`, arrays
+    by input name; without `inputs`, three times on made-up ones. It compares `loss` (else the first output in RAM) bit
+    for bit with what this machine computed. Raises ExportError for a name that C can't take or inputs that do not fit,
+    InputError for values the entry refuses, ToolError where the C extension is missing.
+    """
+    names = [e.name for e in plan.entries]
+    chosen = entry or ("train" if "train" in names else names[0])
+    if chosen not in names:
+        raise ExportError(f"export_c: the plan has no entry {chosen!r}; it has {', '.join(names)}")
+    declared = plan.entry(chosen)
+    if inputs is None:
+        inputs = [made_up_inputs(plan, declared, run) for run in range(SELFTEST_RUNS)]
+    c_source.export_c(plan, folder, name, example=record(plan, declared, inputs))
+
+
+def record(plan: Plan, entry: Entry, inputs: Sequence[Mapping[str, np.ndarray]]) -> ExampleRun:
+    """Run an entry on each item of `inputs`, from the plan's first values; keep one output's value after each run."""
+    candidates = [s for s in entry.outputs if plan.buffers[s.buffer].region == Region.RAM]
+    if not candidates:
+        raise ExportError(f"export_c: entry {entry.name!r} has no output in RAM to compare\n  try: entry='another'")
+    output = next((s for s in candidates if s.name == "loss"), candidates[0])
+    session = Session(plan)
+    expected = []
+    for arrays in inputs:
+        result = session.run(entry.name, **arrays)
+        value = result[output.name] if isinstance(result, dict) else result
+        expected.append(np.asarray(value, plan.buffers[output.buffer].dtype.numpy).copy())
+    return ExampleRun(entry.name, tuple(inputs), output.name, tuple(expected))
+
+
+def made_up_inputs(plan: Plan, entry: Entry, run: int) -> dict[str, np.ndarray]:
+    """Inputs an entry takes, the same on every machine: floats in [-1, 1), integers within their range."""
+    return {s.name: _made_up(plan, s, run * len(entry.inputs) + i) for i, s in enumerate(entry.inputs)}
+
+
+def _made_up(plan: Plan, symbol: Symbol, seed: int) -> np.ndarray:
+    dtype = plan.buffers[symbol.buffer].dtype
+    # Knuth's multiplicative hash of the index: no generator whose stream could change with a numpy version.
+    mixed = (np.arange(plan.elements(symbol), dtype=np.uint64) + np.uint64(1 + 9973 * seed)) * np.uint64(2654435761)
+    bits = (mixed & np.uint64(0xFFFFFFFF)) >> np.uint64(8)  # 24 bits: exact in f32
+    if dtype.is_float:
+        values = bits.astype(np.float64) / 2.0**23 - 1.0
+    elif symbol.check == Check.RANGE:
+        values = symbol.low + bits.astype(np.int64) % (symbol.high - symbol.low + 1)
+    else:
+        values = bits.astype(np.int64) % (2 if dtype.name == "bool" else 10)
+    return values.astype(dtype.numpy).reshape(symbol.shape)

@@ -1,0 +1,218 @@
+"""The exported folder builds alone and strictly, says the plan's numbers, holds only what it uses, keeps the bits."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tools_needed import require
+
+import lazydiff as ld
+from lazydiff.errors import ExportError
+from lazydiff.plan.model import Plan
+
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+STRICT = ["-std=c99", *WARNINGS, "-ffp-contract=off", "-fno-math-errno"]
+
+
+def small_plan(weight: str = "layer1.w", bias: str = "b", x_name: str = "x") -> Plan:
+    """A classifier of 4-8-3 with momentum: two parameters, two states, entries train and infer."""
+    x, y = ld.input(x_name, (5, 4)), ld.input("y", (5,), ld.i32)
+    w0 = (np.arange(32, dtype=np.float32).reshape(4, 8) - 15) / 40
+    w = ld.param(weight, w0)
+    b = ld.param(bias, np.zeros(8, np.float32))
+    head = ld.param("head", (np.arange(24, dtype=np.float32).reshape(8, 3) - 12) / 24)
+    logits = ld.tanh(x @ w + b) @ head
+    loss = ld.cross_entropy(logits, y).mean()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=logits)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small plan's export."""
+    target = tmp_path_factory.mktemp("export") / "firmware"
+    ld.export_c(small_plan(), target, name="iris")
+    return target
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def build(compiler: str, folder: Path, main: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """Compile every C file of the folder and `main` with the strict flags."""
+    sources = [*sorted(folder.glob("*.c")), folder / "selftest/selftest_data.c", main]
+    include = [f"-I{folder}", f"-I{folder / 'selftest'}"]
+    return run(require(compiler), *STRICT, "-O1", *include, *sources, "-lm", "-o", out, cwd=folder)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_folder_builds_strictly_and_its_selftest_passes(compiler: str, folder: Path, tmp_path: Path) -> None:
+    done = build(compiler, folder, folder / "selftest/selftest.c", tmp_path / "selftest")
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path / "selftest", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout
+    assert ran.stdout.endswith("selftest: ok\n")
+    assert ran.stdout.count("run ") == 3
+
+
+def test_makefile_of_the_folder_builds_and_tests_it(tmp_path: Path) -> None:
+    require("make")
+    require("cc")
+    ld.export_c(small_plan(), tmp_path, name="iris")
+    done = run("make", "test", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("selftest: ok\n")
+
+
+def test_cmake_project_of_the_folder_builds_and_tests_it(folder: Path, tmp_path: Path) -> None:
+    cmake = require("cmake")
+    for command in ([cmake, "-S", str(folder), "-B", "."], [cmake, "--build", "."], ["ctest", "--output-on-failure"]):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_selftest_fails_when_one_bit_differs(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    ld.export_c(small_plan(), copy, name="iris")
+    data = copy / "selftest/selftest_data.c"
+    head, table, tail = data.read_text().rpartition("lzd_example_expected")
+    word = re.search(r"0x([0-9a-f]{8})u", tail)
+    assert word
+    data.write_text(head + table + tail.replace(word.group(0), f"0x{int(word.group(1), 16) ^ 1:08x}u", 1))
+    assert build("gcc", copy, copy / "selftest/selftest.c", tmp_path / "selftest").returncode == 0
+    ran = run(tmp_path / "selftest", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stdout.endswith("selftest: FAILED\n")
+
+
+NUMBERS = """
+#include <stdio.h>
+#include "iris.h"
+int main(void) {
+    lzd_model *model;
+    if (iris_open(&model) != LZD_OK) { return 1; }
+    const struct { uint32_t number, found, bytes; } rows[] = {
+        {IRIS_TRAIN_X, lzd_find_io(model, IRIS_TRAIN, "x"), IRIS_TRAIN_X_BYTES},
+        {IRIS_TRAIN_Y, lzd_find_io(model, IRIS_TRAIN, "y"), IRIS_TRAIN_Y_BYTES},
+        {IRIS_TRAIN_LOSS, lzd_find_io(model, IRIS_TRAIN, "loss"), IRIS_TRAIN_LOSS_BYTES},
+        {IRIS_INFER_X, lzd_find_io(model, IRIS_INFER, "x"), IRIS_INFER_X_BYTES},
+        {IRIS_INFER_INFER, lzd_find_io(model, IRIS_INFER, "infer"), IRIS_INFER_INFER_BYTES},
+        {IRIS_STATE_LAYER1_W, lzd_find(model, "layer1.w"), IRIS_STATE_LAYER1_W_BYTES},
+        {IRIS_STATE_B, lzd_find(model, "b"), IRIS_STATE_B_BYTES},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lzd_symbol symbol;
+        if (lzd_describe(model, rows[i].found, &symbol) != LZD_OK) { return 2; }
+        if (rows[i].number != rows[i].found || rows[i].bytes != symbol.bytes) { return 3; }
+    }
+    printf("%lu %lu %lu", (unsigned long)IRIS_RAM_BYTES, (unsigned long)lzd_ram_bytes(iris_plan, sizeof iris_plan),
+           (unsigned long)sizeof iris_ram);
+    return lzd_find_entry(model, "train") == IRIS_TRAIN && lzd_find_entry(model, "infer") == IRIS_INFER ? 0 : 4;
+}
+"""
+
+
+def test_macros_are_the_numbers_of_the_plan(folder: Path, tmp_path: Path) -> None:
+    main = tmp_path / "numbers.c"
+    main.write_text(NUMBERS)
+    done = build("gcc", folder, main, tmp_path / "numbers")
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path / "numbers", cwd=tmp_path)
+    assert ran.returncode == 0
+    assert ran.stdout == " ".join([str(small_plan().ram_bytes)] * 3)
+
+
+def test_headers_are_clean_cpp17(folder: Path, tmp_path: Path) -> None:
+    main = tmp_path / "main.cpp"
+    main.write_text('#include "iris.h"\nint main() { lzd_model *m; return iris_open(&m) + iris_ram[0]; }\n')
+    flags = ["-std=c++17", *WARNINGS, "-fsyntax-only", f"-I{folder}"]
+    for compiler in ("g++", "clang++"):
+        done = run(require(compiler), *flags, main, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_header_of_another_export_does_not_compile(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "iris"
+    ld.export_c(small_plan(), copy, name="iris")
+    header = copy / "iris.h"
+    ram = small_plan().ram_bytes
+    header.write_text(header.read_text().replace(f"IRIS_RAM_BYTES {ram}u", f"IRIS_RAM_BYTES {ram - 16}u"))
+    done = build("gcc", copy, copy / "selftest/selftest.c", tmp_path / "x")
+    assert done.returncode != 0
+    assert "iris_ram_is_what_the_planner_said" in done.stderr
+
+
+def test_two_exports_are_the_same_bytes_and_name_no_machine(folder: Path, tmp_path: Path) -> None:
+    ld.export_c(small_plan(), tmp_path, name="iris")
+    names = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    assert names == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
+    for name in names:
+        data = (folder / name).read_bytes()
+        assert data == (tmp_path / name).read_bytes(), name
+        for word in (str(folder), str(Path.cwd()), str(Path.home()) + "/", socket.gethostname()):
+            assert word.encode() not in data, (name, word)
+
+
+def test_folder_holds_only_the_kernels_opcodes_and_dtypes_of_the_plan(folder: Path) -> None:
+    table = (folder / "lzd_table.c").read_text()
+    assert "lzd_k_matmul_nn_f32" in table
+    assert "lzd_op_tanh_f32" in table
+    for absent in ("conv2d", "_f64,", "lzd_op_power", "argmax"):
+        assert absent not in table, absent
+    files = {p.name for p in folder.glob("*")}
+    assert not [f for f in files if "f64" in f or "conv" in f]
+
+
+def test_exported_plan_has_no_debug_section_and_still_loads(folder: Path) -> None:
+    text = (folder / "iris.c").read_text()
+    data = b"".join(int(w, 16).to_bytes(4, "little") for w in re.findall(r"0x([0-9a-f]{8})u", text))
+    assert len(data) < len(small_plan().to_bytes())
+    assert data[27 * 4 : 28 * 4] == bytes(4)
+    x = np.ones((5, 4), np.float32)
+    assert np.array_equal(ld.Session(data).infer(x=x), ld.Session(small_plan()).infer(x=x))
+
+
+@pytest.mark.parametrize(
+    "name", ["9lives", "a-b", "", "int", "class", "lzd_run", "k_ops_f32", "stdint", "a b", "naïve"]
+)
+def test_a_name_that_c_can_not_take_is_refused_and_nothing_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="name="):
+        ld.export_c(small_plan(), tmp_path / "out", name=name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_symbols_that_want_one_macro_are_refused_with_both_names(tmp_path: Path) -> None:
+    with pytest.raises(ExportError) as refused:
+        ld.export_c(small_plan(weight="layer.w", bias="layer_w"), tmp_path / "out", name="iris")
+    assert '"layer.w"' in str(refused.value)
+    assert '"layer_w"' in str(refused.value)
+    assert "IRIS_STATE_LAYER_W" in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_symbol_name_can_not_break_out_of_its_comment(tmp_path: Path) -> None:
+    ld.export_c(small_plan(weight='w */ #error "out" /*', bias="б"), tmp_path, name="iris")
+    done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+
+
+def test_inputs_that_do_not_fit_are_refused() -> None:
+    x, y = np.ones((5, 4), np.float32), np.zeros(5, np.int32)
+    with pytest.raises(ld.LazydiffError):
+        ld.export_c(small_plan(), "unused", name="iris", inputs=[{"x": x[:3], "y": y}])
+    with pytest.raises(ExportError, match="no entry 'trian'"):
+        ld.export_c(small_plan(), "unused", name="iris", entry="trian", inputs=[{"x": x, "y": y}])
+    assert not Path("unused").exists()
+
+
+def test_an_entry_without_training_can_be_the_selftest(tmp_path: Path) -> None:
+    ld.export_c(small_plan(), tmp_path, name="iris", entry="infer")
+    done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path / "selftest.out", cwd=tmp_path)
+    assert ran.stdout.endswith("selftest: ok\n"), ran.stdout
