@@ -67,9 +67,8 @@ def _made_up(plan: Plan, symbol: Symbol, seed: int) -> np.ndarray:
     mixed = (np.arange(plan.elements(symbol), dtype=np.uint64) + np.uint64(1 + 9973 * seed)) * np.uint64(2654435761)
     bits = (mixed & np.uint64(0xFFFFFFFF)) >> np.uint64(8)  # 24 bits: exact in f32
     if dtype.is_float:
-        values = bits.astype(np.float64) / 2.0**23 - 1.0
-    elif symbol.check == Check.RANGE:
-        values = symbol.low + bits.astype(np.int64) % (symbol.high - symbol.low + 1)
-    else:
-        values = bits.astype(np.int64) % (2 if dtype.name == "bool" else 10)
-    return values.astype(dtype.numpy).reshape(symbol.shape)
+        return (bits.astype(np.float64) / 2.0**23 - 1.0).astype(dtype.numpy).reshape(symbol.shape)
+    low, count = 0, 2 if dtype.name == "bool" else 10
+    if symbol.check == Check.RANGE:
+        low, count = symbol.low, symbol.high - symbol.low + 1
+    return (low + bits.astype(np.int64) % count).astype(dtype.numpy).reshape(symbol.shape)

@@ -16,7 +16,8 @@ import numpy as np
 from lazydiff.errors import ExportError
 from lazydiff.export.c_names import Macros, check_name, quoted
 from lazydiff.export.c_runtime import files_of, tables_of
-from lazydiff.export.c_text import array_items, hex_words, lines, plan_words, without_debug
+from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
+from lazydiff.plan.codec import encode
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Region, Symbol
 
 _FIRST_ENTRY_WORD = 13  # of the header; then an entry's words for its first input and its first output
@@ -188,7 +189,7 @@ def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *,
     """
     runtime, tables = files_of(plan), tables_of(plan)
     check_name(name, {*runtime, *tables})
-    encoded = without_debug(plan.to_bytes())
+    encoded = encode(plan, debug=False)
     interface = _interface(plan, encoded, name)
     generated = _selftest(plan, interface, name, example)
     sources = sorted([f"{name}.c", *tables, *(f for f in runtime if f.endswith(".c"))])

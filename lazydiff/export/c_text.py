@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -16,19 +15,7 @@ _SECTIONS = {
     8: "buffers", 10: "symbols", 13: "entries", 15: "updates", 17: "dims",
     19: "steps", 21: "strings", 23: "consts", 25: "init",
 }  # fmt: skip
-_TOTAL, _CRC, _DEBUG, _HEADER_WORDS = 3, 4, 27, 28
-
-
-def without_debug(encoded: bytes) -> bytes:
-    """The same plan without its debug section: shorter, and a new length and CRC."""
-    words = list(struct.unpack_from(f"<{_HEADER_WORDS}I", encoded))
-    if not words[_DEBUG]:
-        return encoded
-    end = words[_DEBUG]
-    words[_DEBUG], words[_TOTAL] = 0, end
-    body = struct.pack(f"<{_HEADER_WORDS - 5}I", *words[5:]) + encoded[4 * _HEADER_WORDS : end]
-    words[_CRC] = zlib.crc32(body)
-    return struct.pack("<5I", *words[:5]) + body
+_HEADER_WORDS = 28
 
 
 def hex_words(data: bytes) -> Iterator[str]:
