@@ -99,7 +99,7 @@ install_packages() {
     mkdir -p build
     if ! as_root true; then
         say "not root and no passwordless sudo; run: sudo apt-get update && sudo apt-get install -y" \
-            "--no-install-recommends $(echo "$lines" | awk '{print $2}' | xargs)"
+            "--no-install-recommends$(echo "$lines" | awk '{printf " %s", $2}')"
         return 0
     fi
     as_root apt-get -qq update >build/apt.log 2>&1 || say "apt-get update failed (build/apt.log); trying the old lists"
