@@ -1,0 +1,24 @@
+"""The one traversal: nodes in an order in which inputs come first. No recursion, so depth does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lazydiff.graph.node import Tensor
+
+
+def topological(roots: Iterable[Tensor]) -> list[Tensor]:
+    """Every node that the roots depend on, inputs before users, each once; deterministic."""
+    order: list[Tensor] = []
+    seen: set[int] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack.extend((i, False) for i in reversed(node.inputs) if id(i) not in seen)
+    return order

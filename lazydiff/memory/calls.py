@@ -1,0 +1,117 @@
+"""Data between the graph and the plan: values (bytes), views of them, and kernel calls in single-assignment form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from lazydiff.dtypes import Dtype
+from lazydiff.kernels.program import Program
+from lazydiff.plan.model import MAP, Kind
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """Bytes that one call writes once (or that exist before the first: inputs, state, constants)."""
+
+    dtype: Dtype
+    elements: int
+    kind: Kind
+    label: str
+    replaces: Value | None = None  # the state value in whose place this one is written
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the value itself, without padding."""
+        return self.elements * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a node's elements lie in a value: element index = offset + sum of index[d] * strides[d]."""
+
+    value: Value
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @property
+    def contiguous(self) -> bool:
+        """True if the view is the whole value, row-major."""
+        return self.offset == 0 and self.value.elements == math.prod(self.shape) and is_row_major(self.shape, self.strides)
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of a contiguous array."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+def is_row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """True if these strides are contiguous; the stride of an extent of 1 does not matter."""
+    return all(e == 1 or s == r for e, s, r in zip(shape, strides, row_major(shape), strict=True))
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One kernel call. `program` is set for `map`, `attrs` for the rest."""
+
+    kernel: int
+    dtype: Dtype
+    reads: list[Value]
+    writes: list[Value]
+    attrs: tuple[int, ...] = ()
+    program: Program | None = None
+    tile_rows: int = 0
+    label: str = ""
+    source: str = ""
+
+    def may_replace(self, old: Value, new: Value) -> bool:
+        """True if this call may write `new` over the very bytes of `old`, which it reads (SPEC rule 3)."""
+        if old not in self.reads:
+            return True
+        if self.kernel != MAP or self.program is None or self.reads.count(old) != 1:
+            return False
+        if old.dtype != new.dtype or old.elements != new.elements:
+            return False
+        at = self.reads.index(old)
+        slot = len(self.program.inputs) + self.writes.index(new)
+        item = self.program.inputs[at]
+        if at == self.program.tile or item.offset or not is_row_major(self.program.dims, item.strides):
+            return False
+        first = min(k for k, i in enumerate(self.program.instructions) if i.dst == slot)
+        return max((k for k, i in enumerate(self.program.instructions) if at in i.arguments), default=-1) <= first
+
+
+@dataclass(eq=False, slots=True)
+class Unit:
+    """Calls that stay together: one, or a tiled call and the map that eats its rows."""
+
+    calls: list[Call]
+    after: set[Unit] = field(default_factory=set)  # units that must run before, beyond what the values say
+
+    @property
+    def reads(self) -> list[Value]:
+        """Values that must exist before the unit runs."""
+        inside = {id(v) for c in self.calls for v in c.writes}
+        return [v for c in self.calls for v in c.reads if id(v) not in inside]
+
+    @property
+    def writes(self) -> list[Value]:
+        """Values the unit makes, scratch and tile included."""
+        return [v for c in self.calls for v in c.writes]
+
+
+@dataclass(slots=True)
+class EntryCalls:
+    """One entry between the graph and the plan. `updates` pairs (state value, new value)."""
+
+    name: str
+    inputs: dict[str, View]
+    outputs: dict[str, View]
+    checks: dict[str, tuple[int, int] | None]  # by input: (low, high), or None for finite
+    units: list[Unit]
+    updates: list[tuple[Value, Value]]

@@ -1,0 +1,83 @@
+"""Leaves (inputs, parameters, state, constants) and the two markers that cost nothing: stop_gradient and expect."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lazydiff.dtypes import BY_NAME, Dtype, f32, from_numpy
+from lazydiff.errors import DtypeError, GraphError, ShapeError
+from lazydiff.graph.node import FUNCTIONS, OPS, Op, Tensor, apply, declare, make, user_line
+
+declare(Op("const", "leaf", lambda xs, a: ((), f32)))
+for _leaf in ("input", "param", "state"):
+    declare(Op(_leaf, "leaf", lambda xs, a: (tuple(a["shape"]), BY_NAME[str(a["dtype"])])))  # type: ignore[arg-type]
+declare(Op("stop_gradient", "constant", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
+declare(
+    Op(
+        "expect",
+        "linear",
+        lambda xs, a: (xs[0].shape, xs[0].dtype),
+        transpose=lambda ct, which, xs, a: ct,
+        view=True,
+    )
+)
+
+
+def checked_shape(shape: object) -> tuple[int, ...]:
+    """A shape as a tuple of positive ints, or ShapeError."""
+    items = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)  # type: ignore[arg-type]
+    if any(isinstance(s, bool) or not isinstance(s, (int, np.integer)) or s < 1 for s in items) or len(items) > 8:
+        raise ShapeError(f"{user_line()}: a shape is up to 8 positive integers, not {shape!r}")
+    return tuple(int(s) for s in items)
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise GraphError(f"{user_line()}: a name is a non-empty string, not {name!r}")
+    return name
+
+
+def input(name: str, shape: tuple[int, ...] | int, dtype: Dtype = f32) -> Tensor:  # noqa: A001 - the field's word
+    """An array that the caller gives at each run. `shape` is fixed; a 0-d input is a number."""
+    if not isinstance(dtype, Dtype):
+        raise DtypeError(f"{user_line()}: input {name!r}: dtype must be one of ld.f32 f64 i32 u8 i8 bool_, not {dtype!r}")
+    return make(OPS["input"], (), {"name": _checked_name(name), "shape": checked_shape(shape), "dtype": dtype.name})
+
+
+def _stored(op: str, name: str, value: object, dtype: Dtype | None) -> Tensor:
+    array = np.array(value, dtype=None if dtype is None else dtype.numpy, order="C")
+    if dtype is None and array.dtype.kind in "iu" or dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+        array = array.astype(np.float32)
+    found = from_numpy(array.dtype)
+    if found is None or not found.is_float:
+        raise DtypeError(f"{user_line()}: {op} {name!r} must be float32 or float64, not {array.dtype}")
+    shape = checked_shape(array.shape)
+    array.flags.writeable = False
+    return make(OPS[op], (), {"name": _checked_name(name), "shape": shape, "dtype": found.name}, array)
+
+
+def param(name: str, value: object, dtype: Dtype | None = None) -> Tensor:
+    """A parameter with its first value (float32 or float64 array; lists and ints become float32)."""
+    return _stored("param", name, value, dtype)
+
+
+def state(name: str, value: object, dtype: Dtype | None = None) -> Tensor:
+    """A value that lives from run to run and is not trained, such as a momentum."""
+    return _stored("state", name, value, dtype)
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """x, with a derivative of zero."""
+    return apply("stop_gradient", x)
+
+
+def expect(x: Tensor, low: int | None = None, high: int | None = None) -> Tensor:
+    """x, an input: every run first checks that each element is in low .. high (i32), or finite (float); else InputError."""
+    if x.dtype.is_float:
+        return apply("expect", x, finite=True)
+    if low is None or high is None or low > high:
+        raise GraphError(f"{user_line()}: expect of an integer input takes low <= high, not {low!r}, {high!r}")
+    return apply("expect", x, low=int(low), high=int(high))
+
+
+FUNCTIONS.update(stop_gradient=stop_gradient, expect=expect)

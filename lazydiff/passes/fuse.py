@@ -1,0 +1,53 @@
+"""Graph -> groups: which elementwise nodes one `map` computes together, so that what is between them needs no bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazydiff.dtypes import Dtype, bool_, f32
+from lazydiff.graph.node import Tensor
+
+MAX_GROUP = 16  # nodes; a map has at most 32 operands
+
+
+def is_map(node: Tensor) -> bool:
+    """True for a node that an opcode computes."""
+    return node.op.opcode is not None
+
+
+def compute_dtype(node: Tensor) -> Dtype:
+    """The float type a map node is computed in: its own, else that of its first float input, else f32."""
+    if node.dtype.is_float:
+        return node.dtype
+    return next((i.dtype for i in node.inputs if i.dtype.is_float), f32)
+
+
+def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
+    """For each map node (by id) the id of its group's last node.
+
+    `order` lists inputs first; `kept` are ids of nodes whose value must exist (outputs, updates). A node joins the group
+    of its users when all of them are in one group of its shape and dtype; a kept node then becomes one more output.
+    """
+    users: dict[int, list[Tensor]] = {}
+    for node in order:
+        for i in node.inputs:
+            users.setdefault(id(i), []).append(node)
+    leader: dict[int, int] = {}
+    members: dict[int, int] = {}
+    by_id = {id(n): n for n in order}
+    for node in reversed(order):
+        if not is_map(node):
+            continue
+        mine = id(node)
+        found = {leader.get(id(u)) for u in users.get(mine, [])}
+        whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype")
+        if len(found) == 1 and None not in found and whole:
+            head = by_id[next(iter(found))]  # type: ignore[index]
+            same = head.shape == node.shape and compute_dtype(head) == compute_dtype(node)
+            if same and members[id(head)] < MAX_GROUP and (mine not in kept or node.dtype.is_float):
+                leader[mine] = id(head)
+                members[id(head)] += 1
+                continue
+        leader[mine] = mine
+        members[mine] = 1
+    return leader

@@ -1,0 +1,125 @@
+"""Graph -> graph: each row rewrites one node whose inputs are already simple; values keep every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lazydiff.graph.node import Tensor, call, constant, make, source_of
+from lazydiff.graph.walk import topological
+from lazydiff.kernels.opcodes import BY_NAME
+
+Row = Callable[[Tensor], Tensor | None]
+ROWS: dict[str, list[Row]] = {}
+
+
+def row(*names: str) -> Callable[[Row], Row]:
+    """Register a rewriting for these ops; it returns None where it does not apply."""
+
+    def register(rule: Row) -> Row:
+        for name in names:
+            ROWS.setdefault(name, []).append(rule)
+        return rule
+
+    return register
+
+
+def number(node: Tensor) -> float | None:
+    """The value of a constant with one value, seen through views; else None."""
+    while node.op.view and node.inputs:
+        node = node.inputs[0]
+    if node.op.name == "const" and node.data is not None and node.data.size == 1:
+        return float(node.data.reshape(-1)[0])
+    return None
+
+
+@row("multiply", "divide")
+def _times_one(n: Tensor) -> Tensor | None:
+    if number(n.inputs[1]) == 1:
+        return n.inputs[0]
+    return n.inputs[1] if n.op.name == "multiply" and number(n.inputs[0]) == 1 else None
+
+
+@row("neg")
+def _double_negation(n: Tensor) -> Tensor | None:
+    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "neg" else None
+
+
+@row("power")
+def _small_powers(n: Tensor) -> Tensor | None:
+    exponent = number(n.inputs[1])
+    if exponent == 2:
+        return call("square", n.inputs[0])
+    return n.inputs[0] if exponent == 1 else None
+
+
+@row("add", "subtract", "multiply", "divide", "neg", "exp", "log", "sqrt", "square", "power", "less", "equal", "where")
+def _fold_numbers(n: Tensor) -> Tensor | None:
+    values = [number(i) for i in n.inputs]
+    if any(v is None for v in values) or not n.dtype.is_float or n.op.name == "where" or not n.op.opcode:
+        return None
+    if n.op.name in ("exp", "log", "power"):  # the runtime's own functions differ from the desk's in the last bit
+        return None
+    dtype = n.dtype.numpy
+    with np.errstate(all="ignore"):
+        value = BY_NAME[n.op.opcode].numpy(*(np.asarray(v, dtype) for v in values))
+    return call("broadcast_to", constant(np.asarray(value, dtype)), n.shape)
+
+
+@row("reshape")
+def _reshape_of_reshape(n: Tensor) -> Tensor | None:
+    inner = n.inputs[0]
+    if n.shape == inner.shape:
+        return inner
+    if number(inner) is not None:
+        return call("broadcast_to", call("reshape", _bare(inner), ()), n.shape)
+    return call("reshape", inner.inputs[0], n.shape) if inner.op.name == "reshape" else None
+
+
+def _bare(node: Tensor) -> Tensor:
+    while node.op.view and node.inputs:
+        node = node.inputs[0]
+    return node
+
+
+@row("broadcast_to")
+def _broadcast_of_broadcast(n: Tensor) -> Tensor | None:
+    inner = n.inputs[0]
+    return call("broadcast_to", inner.inputs[0], n.shape) if inner.op.name == "broadcast_to" else None
+
+
+@row("transpose")
+def _transpose_of_number(n: Tensor) -> Tensor | None:
+    if number(n.inputs[0]) is not None:
+        return call("broadcast_to", call("reshape", _bare(n.inputs[0]), ()), n.shape)
+    if n.inputs[0].op.name == "transpose":
+        inner = n.inputs[0]
+        axes = tuple(inner.options["axes"][i] for i in n.options["axes"])  # type: ignore[index, attr-defined]
+        return call("transpose", inner.inputs[0], axes)
+    return None
+
+
+@row("stop_gradient")
+def _gradient_is_past(n: Tensor) -> Tensor | None:
+    return n.inputs[0]
+
+
+def simplify(roots: Sequence[Tensor]) -> list[Tensor]:
+    """The roots rewritten until no row applies, bottom-up."""
+    done: dict[int, Tensor] = {}
+    keep: list[Tensor] = []  # ids in `done` stay valid while their nodes live
+    for node in topological(roots):
+        inputs = tuple(done[id(i)] for i in node.inputs)
+        with source_of(node):
+            new = node if inputs == node.inputs or all(a is b for a, b in zip(inputs, node.inputs, strict=True)) else (
+                make(node.op, inputs, node.options, node.data)
+            )
+            while True:
+                better = next((b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None)
+                if better is None:
+                    break
+                new = better
+        done[id(node)] = new
+        keep.append(new)
+    return [done[id(r)] for r in roots]
