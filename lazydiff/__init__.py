@@ -1,0 +1,71 @@
+"""lazydiff: describe a network and its training step; get one plan that runs in a fixed buffer, everywhere.
+
+Write a graph (`input param`, operators, functions), differentiate it (`grad vjp jvp`), `compile` it to a Plan, and run
+the plan with a Session, export it as C99 (`export_c`), or copy the `.lzp` file to a board with MicroPython.
+"""
+
+from lazydiff.dtypes import bool_, f32, f64, i8, i32, u8
+from lazydiff.errors import (
+    BudgetError,
+    DtypeError,
+    GraphError,
+    InputError,
+    LazydiffError,
+    PlanError,
+    ShapeError,
+    ToolError,
+)
+from lazydiff.export.c_source import export_c
+from lazydiff.frontend.tensor import grad, jvp, value_and_grad, vjp
+from lazydiff.frontend.training import (
+    cross_entropy,
+    huber,
+    log_softmax,
+    logsumexp,
+    mse,
+    one_hot,
+    sgd,
+    softmax,
+    train_step,
+)
+from lazydiff.graph.node import Tensor, constant
+from lazydiff.ops.elementwise import (
+    abs,
+    add,
+    astype,
+    clip,
+    divide,
+    equal,
+    exp,
+    fma,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    neg,
+    not_equal,
+    power,
+    relu,
+    sigmoid,
+    sign,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from lazydiff.ops.leaves import expect, input, param, state, stop_gradient
+from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
+from lazydiff.ops.products import conv2d, matmul
+from lazydiff.pipeline import compile, load
+from lazydiff.plan.model import Plan
+from lazydiff.run.session import Session
+
+__version__ = "0.1.0"
+__all__ = [name for name in dir() if not name.startswith("_") and name not in {
+    "dtypes", "errors", "export", "frontend", "graph", "kernels", "memory", "ops", "passes", "pipeline", "plan", "run",
+}]  # fmt: skip

@@ -1,0 +1,136 @@
+"""Placed entries -> Plan: buffers numbered, symbols named, constants and first values packed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lazydiff.dtypes import Dtype, f64
+from lazydiff.graph.node import Tensor
+from lazydiff.memory.buffers import Lifetimes
+from lazydiff.memory.calls import Call, EntryCalls, Value, View
+from lazydiff.memory.place import place
+from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+
+ALIGN = 16
+
+
+class Store:
+    """Values that every entry shares: parameters, state, constants. Names are unique; equal constants are one."""
+
+    def __init__(self, updated: set[int]) -> None:
+        self._updated = updated  # ids of the leaves that some entry updates; the others live in flash
+        self.leaves: dict[int, tuple[Value, Tensor]] = {}
+        self.literals: dict[tuple[str, bytes], Value] = {}
+        self.data: dict[int, bytes] = {}
+
+    def leaf(self, node: Tensor) -> Value:
+        """The value of a parameter, state or constant (inputs get one for each entry)."""
+        if node.op.name == "input":
+            return Value(node.dtype, node.size, Kind.IO, node.name)
+        if node.op.name == "const":
+            assert node.data is not None
+            return self.constant(node.data.tobytes(), node.dtype, node.size)
+        if id(node) not in self.leaves:
+            kind = Kind.PARAMS if node.op.name == "param" else Kind.STATE
+            value = Value(node.dtype, node.size, kind, node.name)
+            self.leaves[id(node)] = value, node
+        return self.leaves[id(node)][0]
+
+    def constant(self, data: bytes, dtype: Dtype, elements: int) -> Value:
+        """The value of constant bytes."""
+        key = dtype.name, data
+        if key not in self.literals:
+            value = self.literals[key] = Value(dtype, elements, Kind.CONST, "const")
+            self.data[id(value)] = data
+        return self.literals[key]
+
+    def in_flash(self, node: Tensor) -> bool:
+        """True for a parameter or state that nothing updates."""
+        return id(node) not in self._updated
+
+
+def alignment_unit(values: Sequence[Value]) -> int:
+    """Bytes that every place is a multiple of: 8 if any value in RAM is f64, else 4."""
+    return 8 if any(v.dtype == f64 for v in values) else 4
+
+
+def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: int) -> Plan:
+    """The plan: state first, then one area that all entries take turns on."""
+    buffers: list[Buffer] = []
+    number: dict[int, int] = {}
+    consts, init = bytearray(), bytearray()
+
+    def put(value: Value, buffer: Buffer) -> int:
+        if id(value) not in number:
+            number[id(value)] = len(buffers)
+            buffers.append(buffer)
+        return number[id(value)]
+
+    def pack(section: bytearray, data: bytes, dtype: Dtype) -> int:
+        section += bytes(-len(section) % dtype.itemsize)
+        section += data
+        return len(section) - len(data)
+
+    state = []
+    top = EXECUTOR_BYTES
+    for value, node in sorted(store.leaves.values(), key=lambda pair: pair[0].label):
+        assert node.data is not None
+        data, first = node.data.tobytes(), None
+        if store.in_flash(node):
+            at, region = pack(consts, data, value.dtype), Region.CONST
+        else:
+            at, region = top, Region.RAM
+            top += -(-value.size_bytes // unit) * unit
+            first = pack(init, data, value.dtype) if any(data) else None
+        buffer = put(value, Buffer(region, value.kind, value.dtype, at, value.size_bytes, node.name))
+        state.append(Symbol(node.name, buffer, node.shape, first))
+    for value in store.literals.values():
+        at = pack(consts, store.data[id(value)], value.dtype)
+        put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
+
+    height = top
+    for _, lives in entries:
+        offsets, reached = place([p.interval(unit) for p in lives.places], lives.steps)
+        height = max(height, top + reached)
+        for shared, offset in zip(lives.places, offsets, strict=True):
+            for v in shared.values:
+                put(v, Buffer(Region.RAM, v.kind, v.dtype, top + offset, v.size_bytes, v.label))
+
+    def operand(v: Value) -> int:
+        if id(v) not in number:  # the new value of a state, in its place
+            assert v.replaces is not None
+            old = buffers[number[id(v.replaces)]]
+            put(v, Buffer(old.region, old.kind, old.dtype, old.offset, old.size_bytes, v.label))
+        return number[id(v)]
+
+    def step(c: Call) -> Step:
+        words = c.program.words() if c.program else c.attrs
+        operands = tuple(operand(v) for v in (*c.reads, *c.writes))
+        return Step(c.kernel, c.dtype, operands, words, c.tile_rows, c.label, c.source)
+
+    def symbol(name: str, view: View, entry: EntryCalls) -> Symbol:
+        b = operand(view.value)
+        if name not in entry.checks or name not in entry.inputs or view is not entry.inputs[name]:
+            return Symbol(name, b, view.shape)
+        limits = entry.checks[name]
+        if limits is None:
+            return Symbol(name, b, view.shape, None, Check.FINITE)
+        return Symbol(name, b, view.shape, None, Check.RANGE, *limits)
+
+    made = []
+    for entry, lives in entries:
+        steps = tuple(step(c) for u in lives.order for c in u.calls)
+        inputs = tuple(symbol(n, v, entry) for n, v in entry.inputs.items())
+        outputs = []
+        for n, v in entry.outputs.items():
+            if v.value.kind == Kind.CONST and not v.value.elements:  # zeros: no bytes anywhere
+                size = math.prod(v.shape) * v.value.dtype.itemsize
+                b = put(v.value, Buffer(Region.ZERO, Kind.IO, v.value.dtype, 0, size, n))
+                outputs.append(Symbol(n, b, v.shape))
+            else:
+                outputs.append(symbol(n, v, entry))
+        updates = tuple((number[id(old)], number[id(new)]) for old, new in entry.updates)
+        made.append(Entry(entry.name, inputs, tuple(outputs), steps, updates))
+    ram = -(-height // 8) * 8
+    return Plan(ram, ALIGN, tuple(buffers), tuple(state), tuple(made), bytes(consts), bytes(init))

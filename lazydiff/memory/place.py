@@ -1,0 +1,73 @@
+"""Gives intervals of time places in memory, so that no two alive at once share a byte: best of several first-fit orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Bytes that are needed at steps start..end, both included. `size_bytes` is already rounded to the alignment."""
+
+    size_bytes: int
+    start: int
+    end: int
+
+
+def lower_bound(intervals: Sequence[Interval], steps: int) -> int:
+    """The contention bound: the most bytes alive at one step. No placement of these intervals can be smaller."""
+    change = [0] * (steps + 2)
+    for i in intervals:
+        change[i.start] += i.size_bytes
+        change[i.end + 1] -= i.size_bytes
+    most = alive = 0
+    for c in change:
+        alive += c
+        most = max(most, alive)
+    return most
+
+
+_ORDERS: tuple[Callable[[Interval], tuple[int, ...]], ...] = (
+    lambda i: (-i.size_bytes, i.start),
+    lambda i: (-i.size_bytes * (i.end - i.start + 1), i.start),
+    lambda i: (-(i.end - i.start), -i.size_bytes),
+    lambda i: (i.start, -i.size_bytes),
+    lambda i: (-i.end, -i.size_bytes),
+    lambda i: (i.start, -(i.end - i.start)),
+)
+
+
+def place(intervals: Sequence[Interval], steps: int) -> tuple[list[int], int]:
+    """Offsets (from 0) of the intervals and the height reached; stops at the first order that meets the bound."""
+    bound = lower_bound(intervals, steps)
+    best: tuple[int, list[int]] | None = None
+    for order in _ORDERS:
+        offsets = _first_fit(intervals, sorted(range(len(intervals)), key=lambda n: (order(intervals[n]), n)))  # noqa: B023
+        height = max((o + i.size_bytes for o, i in zip(offsets, intervals, strict=True)), default=0)
+        if best is None or height < best[0]:
+            best = height, offsets
+        if height <= bound:
+            break
+    assert best is not None
+    return best[1], best[0]
+
+
+def _first_fit(intervals: Sequence[Interval], order: Sequence[int]) -> list[int]:
+    offsets = [0] * len(intervals)
+    placed: list[int] = []
+    for n in order:
+        mine = intervals[n]
+        taken = sorted(
+            (offsets[p], offsets[p] + intervals[p].size_bytes)
+            for p in placed
+            if intervals[p].start <= mine.end and mine.start <= intervals[p].end
+        )
+        at = 0
+        for low, high in taken:
+            if low - at >= mine.size_bytes:
+                break
+            at = max(at, high)
+        offsets[n] = at
+        placed.append(n)
+    return offsets

@@ -1,0 +1,407 @@
+"""Graph -> kernel calls: views resolved, elementwise groups made programs, products matched to their kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+
+from lazydiff.dtypes import Dtype, f32
+from lazydiff.errors import GraphError
+from lazydiff.graph.node import Tensor
+from lazydiff.graph.walk import topological
+from lazydiff.kernels import linear, reduce
+from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, STORE
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.kernels.table import Kernel
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
+from lazydiff.passes.fuse import compute_dtype, groups, is_map
+from lazydiff.plan.model import MAP, Kind
+
+BLOCK = 64  # elements each temporary of a map holds
+TILE_ELEMENTS = 64  # a tile has at least this many elements, if the product has
+
+
+class Selector:
+    """Turns one entry's graph into calls; `leaves` maps leaf nodes (by id) to values shared by all entries."""
+
+    def __init__(self, leaf: Callable[[Tensor], Value]) -> None:
+        self._leaf = leaf
+        self._views: dict[int, View] = {}
+        self._copies: dict[int, View] = {}
+        self._checks: dict[str, tuple[int, int] | None] = {}
+        self._inputs: dict[str, View] = {}
+        self.calls: list[Call] = []
+
+    def entry(self, name: str, outputs: dict[str, Tensor], updates: Sequence[tuple[Tensor, Tensor]]) -> EntryCalls:
+        """The calls of one entry. `updates` pairs (state leaf, its new value)."""
+        roots = [*outputs.values(), *(new for _, new in updates)]
+        order = topological(roots)
+        kept = {id(r) for r in roots}
+        leader = groups(order, kept)
+        members: dict[int, list[Tensor]] = {}
+        for node in order:
+            if is_map(node):
+                members.setdefault(leader[id(node)], []).append(node)
+        for node in order:
+            if is_map(node):
+                if leader[id(node)] == id(node):
+                    self._map(members[id(node)], kept)
+            else:
+                self._node(node)
+        made = {id(v) for c in self.calls for v in c.writes}
+        finals = {n: self._final(t, made) for n, t in outputs.items()}
+        pairs = [(self._view(old).value, self._new_value(new, old, made)) for old, new in updates]
+        for view in finals.values():
+            view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
+        return EntryCalls(name, self._inputs, finals, self._checks, self._units(finals, pairs), pairs)
+
+    def know(self, leaf: Tensor) -> None:
+        """Make the view of a leaf that an update writes, whether or not the graph reads it."""
+        self._views[id(leaf)] = View(self._leaf(leaf), leaf.shape, row_major(leaf.shape))
+
+    # ------------------------------------------------------------------ views
+
+    def _view(self, node: Tensor) -> View:
+        return self._views[id(node)]
+
+    def _node(self, node: Tensor) -> None:
+        name = node.op.name
+        if id(node) in self._views:
+            return
+        if node.op.kind == "leaf":
+            value = self._leaf(node)
+            self._views[id(node)] = View(value, node.shape, row_major(node.shape))
+            if name == "input":
+                self._inputs[node.name] = self._views[id(node)]
+        elif node.op.view:
+            self._views[id(node)] = self._move(node)
+        else:
+            self._made(node, _SELECT[name](self, node))
+
+    def _move(self, node: Tensor) -> View:
+        x, source = self._view(node.inputs[0]), node.inputs[0]
+        if node.op.name == "expect":
+            self._expect(node)
+            return x
+        if node.op.name == "transpose":
+            axes = [int(a) for a in node.options["axes"]]  # type: ignore[attr-defined]
+            return View(x.value, node.shape, tuple(x.strides[a] for a in axes), x.offset)
+        if node.op.name == "broadcast_to":
+            lead = len(node.shape) - len(x.shape)
+            strides = [0] * lead + [0 if e == 1 else s for e, s in zip(x.shape, x.strides, strict=True)]
+            return View(x.value, node.shape, tuple(strides), x.offset)
+        if node.op.name == "reshape":
+            dense = self._whole(source)
+            return View(dense.value, node.shape, row_major(node.shape))
+        return x
+
+    def _expect(self, node: Tensor) -> None:
+        leaf = node.inputs[0]
+        while leaf.op.view and leaf.inputs:
+            leaf = leaf.inputs[0]
+        if leaf.op.name != "input":
+            if node.dtype.is_float:
+                return  # a computed value: only inputs are checked
+            raise GraphError(f"expect ({node.source}): only an input can be checked, not {leaf!r}")
+        if node.dtype.is_float:
+            self._checks[leaf.name] = None
+        else:
+            low, high = int(node.options["low"]), int(node.options["high"])  # type: ignore[call-overload]
+            seen = self._checks.get(leaf.name)
+            self._checks[leaf.name] = (max(low, seen[0]), min(high, seen[1])) if seen else (low, high)
+
+    def _made(self, node: Tensor, value: Value) -> None:
+        self._views[id(node)] = View(value, node.shape, row_major(node.shape))
+
+    def _whole(self, node: Tensor) -> View:
+        """A contiguous view of the node, copied if it has to be."""
+        view = self._view(node)
+        if view.contiguous:
+            return view
+        if id(node) not in self._copies:
+            self._copies[id(node)] = View(self._copy(view, node), node.shape, row_major(node.shape))
+        return self._copies[id(node)]
+
+    def _copy(self, view: View, node: Tensor, label: str = "copy") -> Value:
+        dtype = view.value.dtype if view.value.dtype.is_float else f32
+        value = Value(view.value.dtype, math.prod(view.shape), Kind.WORK, label)
+        item = MapInput(view.value.dtype, view.offset, view.strides)
+        if view.value.dtype.is_float:
+            program = Program(view.shape, (item,), (dtype,), 0, BLOCK, NO_TILE, (Instruction(MOVE.number, 1, 0),))
+            self.calls.append(Call(MAP, dtype, [view.value], [value], program=program, label=label, source=node.source))
+            return value
+        block = min(BLOCK, max(1, math.prod(view.shape)))
+        code = (Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2))
+        program = Program(view.shape, (item,), (view.value.dtype,), 1, block, NO_TILE, code)
+        scratch = Value(dtype, block, Kind.WORK, "scratch")
+        self.calls.append(
+            Call(MAP, dtype, [view.value], [value, scratch], program=program, label=label, source=node.source)
+        )
+        return value
+
+    def _final(self, node: Tensor, made: set[int]) -> View:
+        view = self._view(node)
+        if view.contiguous and id(view.value) in made:
+            return view
+        return View(self._copy(view, node, "output"), node.shape, row_major(node.shape))
+
+    def _new_value(self, node: Tensor, old: Tensor, made: set[int]) -> Value:
+        view = self._view(node)
+        if view.contiguous and id(view.value) in made and view.value.replaces is None and view.value.kind == Kind.WORK:
+            value = view.value
+        else:
+            value = self._copy(view, node, "update")
+        value.replaces = self._view(old).value
+        value.kind, value.label = value.replaces.kind, f"{old.name} (new)"
+        return value
+
+    # ------------------------------------------------------------------ kernels
+
+    def call(self, kernel: Kernel, node: Tensor, reads: list[Value], elements: int, attrs: dict[str, int]) -> Value:
+        """One call of a kernel with a single output of the node's dtype."""
+        value = Value(node.dtype, elements, Kind.WORK, node.op.name)
+        dtype = node.inputs[0].dtype
+        words = tuple(attrs[a.name] for a in kernel.attrs)
+        self.calls.append(
+            Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source)
+        )
+        return value
+
+    def _map(self, nodes: list[Tensor], kept: set[int]) -> None:
+        head = nodes[-1]
+        dtype = compute_dtype(head)
+        inside = {id(n) for n in nodes}
+        wanted = [n for n in nodes if n is head or id(n) in kept]
+        builder = _MapBuilder(dtype, head.shape, [n.dtype for n in wanted])
+        outs = {id(n): k for k, n in enumerate(wanted)}
+        for node in nodes:
+            args = [
+                builder.result(id(i)) if id(i) in inside else builder.input(self._view(i))
+                for i in node.inputs
+            ]
+            builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
+        program, reads = builder.finish()
+        label = "+".join(dict.fromkeys(n.op.name for n in nodes))
+        values = [Value(n.dtype, n.size, Kind.WORK, n.op.name) for n in wanted]
+        scratch = [Value(dtype, program.n_temps * program.block, Kind.WORK, "scratch")] if program.n_temps else []
+        self.calls.append(
+            Call(MAP, dtype, reads, values + scratch, program=program, label=label[:40], source=head.source)
+        )
+        for node, value in zip(wanted, values, strict=True):
+            self._made(node, value)
+
+    # ------------------------------------------------------------------ units
+
+    def _units(self, outputs: dict[str, View], updates: Sequence[tuple[Value, Value]]) -> list[Unit]:
+        """Calls as units; a product that only an in-place update reads is tiled with it, and its value shrinks to a tile."""
+        readers: dict[int, list[Call]] = {}
+        for c in self.calls:
+            for v in c.reads:
+                readers.setdefault(id(v), []).append(c)
+        out_ids = {id(v.value) for v in outputs.values()}
+        new_ids = {id(new) for _, new in updates}
+        eaten: dict[int, Call] = {}
+        tiles = {k.number: k for k in (linear.matmul_nn, linear.matmul_nt, linear.matmul_tn)}
+        tiles |= {k.number: k for k in (linear.conv2d, linear.conv2d_grad_x, linear.conv2d_grad_w)}
+        for c in self.calls:
+            user = readers.get(id(c.writes[0]), [])
+            if c.kernel not in tiles or len(user) != 1 or id(c.writes[0]) in out_ids | new_ids or id(user[0]) in eaten:
+                continue
+            if self._tile(c, user[0], new_ids):
+                eaten[id(user[0])] = c
+        producers = {id(c) for c in eaten.values()}
+        return [
+            Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers
+        ]
+
+    def _tile(self, product: Call, user: Call, new_ids: set[int]) -> bool:
+        program, value = user.program, product.writes[0]
+        if program is None or user.reads.count(value) != 1 or not all(id(w) in new_ids or w.label == "scratch" for w in user.writes):
+            return False
+        at = user.reads.index(value)
+        item = program.inputs[at]
+        dims = program.dims
+        if item.offset or program.elements != value.elements or View(value, dims, item.strides).contiguous is False:
+            return False
+        if any(w in product.reads or w.replaces in product.reads for w in user.writes):
+            return False
+        rows = _rows(product)
+        columns = value.elements // rows
+        product.tile_rows = min(rows, max(1, -(-TILE_ELEMENTS // columns)))
+        value.elements, value.label = product.tile_rows * columns, "tile"
+        user.program = Program(
+            dims, program.inputs, program.outputs, program.n_temps, program.block, at, program.instructions
+        )
+        return True
+
+
+def _rows(c: Call) -> int:
+    from lazydiff.kernels.signature import extent_elements
+    from lazydiff.kernels.table import KERNELS
+
+    kernel = KERNELS[c.kernel]
+    return extent_elements(kernel.rows, dict(zip((a.name for a in kernel.attrs), c.attrs, strict=True)))
+
+
+class _MapBuilder:
+    """Collects a map's inputs and instructions, then numbers the slots and reuses temporaries."""
+
+    def __init__(self, dtype: Dtype, shape: tuple[int, ...], outputs: Sequence[Dtype]) -> None:
+        self.dtype, self.shape, self.outputs = dtype, shape, list(outputs)
+        self.items: list[tuple[Value, MapInput]] = []
+        self.code: list[tuple[int, object, list[object]]] = []  # opcode, dst key, argument keys
+        self._results: dict[int, object] = {}
+        self.loads: dict[int, object] = {}
+
+    def input(self, view: View) -> object:
+        """The key of an input slot; an input of another dtype is loaded into a temporary first."""
+        item = (view.value, MapInput(view.value.dtype, view.offset, view.strides))
+        if item not in self.items:
+            self.items.append(item)
+        at = self.items.index(item)
+        if view.value.dtype == self.dtype:
+            return ("in", at)
+        if at not in self.loads:
+            self.loads[at] = ("load", at)
+            self.code.append((LOAD.number, ("load", at), [("in", at)]))
+        return self.loads[at]
+
+    def result(self, node: int) -> object:
+        """The key of an earlier node's result."""
+        return self._results[node]
+
+    def emit(self, node: int, opcode: int, args: list[object], out: int | None) -> None:
+        """One node: its result goes to an output slot, or to a temporary."""
+        if out is None:
+            key: object = ("tmp", node)
+            self.code.append((opcode, key, args))
+        elif self.outputs[out] == self.dtype:
+            key = ("out", out)
+            self.code.append((opcode, key, args))
+        else:
+            key = ("tmp", node)
+            self.code.append((opcode, key, args))
+            self.code.append((STORE.number, ("out", out), [key]))
+        self._results[node] = key
+
+    def finish(self) -> tuple[Program, list[Value]]:
+        """The program and the values its inputs read."""
+        dims, strides = collapse(self.shape, [i.strides for _, i in self.items])
+        n_in, n_out = len(self.items), len(self.outputs)
+        last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
+        free: list[int] = []
+        temps: dict[object, int] = {}
+        n_temps = 0
+        instructions = []
+
+        def slot(key: object) -> int:
+            kind, number = key  # type: ignore[misc]
+            return number if kind == "in" else n_in + number if kind == "out" else n_in + n_out + temps[key]
+
+        for n, (opcode, key, args) in enumerate(self.code):
+            slots = [slot(a) for a in args]
+            for a in dict.fromkeys(args):
+                if a in temps and last[a] == n:
+                    free.append(temps[a])
+            if key[0] in ("tmp", "load"):  # type: ignore[index]
+                if not free:
+                    free.append(n_temps)
+                    n_temps += 1
+                temps[key] = free.pop()
+            a, b, c = (*slots, 0, 0)[:3]
+            instructions.append(Instruction(opcode, slot(key), a, b, c))
+        elements = math.prod(dims)
+        block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
+        inputs = tuple(
+            MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True)
+        )
+        program = Program(dims, inputs, tuple(self.outputs), n_temps, max(1, block), NO_TILE, tuple(instructions))
+        return program, [v for v, _ in self.items]
+
+
+def collapse(
+    shape: tuple[int, ...], strides: list[tuple[int, ...]]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Fewest dimensions that give the same element order: extents of 1 go, neighbours that run on are joined."""
+    axes = [a for a, e in enumerate(shape) if e != 1]
+    dims: list[int] = []
+    rows: list[list[int]] = [[] for _ in strides]
+    for a in axes:
+        if dims and all(r[-1] == s[a] * shape[a] for r, s in zip(rows, strides, strict=True)):
+            dims[-1] *= shape[a]
+            for r, s in zip(rows, strides, strict=True):
+                r[-1] = s[a]
+        else:
+            dims.append(shape[a])
+            for r, s in zip(rows, strides, strict=True):
+                r.append(s[a])
+    return tuple(dims), [tuple(r) for r in rows]
+
+
+# ---------------------------------------------------------------------- one selection per op
+
+
+def _reduce(s: Selector, node: Tensor) -> Value:
+    kernel = {"sum": reduce.reduce_sum, "max": reduce.reduce_max, "min": reduce.reduce_min, "argmax": reduce.argmax}
+    axes = [int(a) for a in node.options["axes"]]  # type: ignore[attr-defined]
+    shape = list(node.inputs[0].shape)
+    value = s._whole(node.inputs[0]).value
+    while axes:  # a run of neighbouring axes at a time, the last first
+        first = last = axes.pop()
+        while axes and axes[-1] == first - 1:
+            first = axes.pop()
+        outer, inner = math.prod(shape[:first]), math.prod(shape[last + 1 :])
+        red = math.prod(shape[first : last + 1])
+        attrs = {"outer": outer, "red": red, "inner": inner}
+        value = s.call(kernel[node.op.name], node, [value], outer * inner, attrs)
+        del shape[first : last + 1]
+    return value
+
+
+def _matrix(s: Selector, node: Tensor) -> tuple[Value, bool, int]:
+    """An operand of a product: its value, whether it lies transposed, its batch step in elements."""
+    view = s._view(node)
+    rows, columns = node.shape[-2:]
+    for transposed in (False, True):
+        want = (1, rows) if transposed else (columns, 1)
+        fits = all(e == 1 or a == b for e, a, b in zip(node.shape[-2:], view.strides[-2:], want, strict=True))
+        if fits and view.offset == 0:
+            step = view.strides[0] if len(node.shape) == 3 and node.shape[0] > 1 else rows * columns
+            if step in (0, rows * columns):
+                return view.value, transposed, step
+    return s._whole(node).value, False, rows * columns
+
+
+def _matmul(s: Selector, node: Tensor) -> Value:
+    left, right = node.inputs
+    (a, ta, a_step), (b, tb, b_step) = _matrix(s, left), _matrix(s, right)
+    if ta and tb:
+        a, ta, a_step = s._whole(left).value, False, left.shape[-2] * left.shape[-1]
+    kernel = linear.matmul_tn if ta else linear.matmul_nt if tb else linear.matmul_nn
+    batch = node.shape[0] if node.ndim == 3 else 1
+    m, k, n = left.shape[-2], left.shape[-1], right.shape[-1]
+    attrs = {"batch": batch, "m": m, "k": k, "n": n, "a_step": a_step, "b_step": b_step}
+    return s.call(kernel, node, [a, b], node.size, attrs)
+
+
+def _conv(s: Selector, node: Tensor) -> Value:
+    kernel = {"conv2d": linear.conv2d, "conv2d_grad_x": linear.conv2d_grad_x, "conv2d_grad_w": linear.conv2d_grad_w}
+    p, q = node.inputs
+    x, w, y = {"conv2d": (p, q, node), "conv2d_grad_x": (node, q, p), "conv2d_grad_w": (p, node, q)}[node.op.name]
+    shapes = (*x.shape, *y.shape[1:], *w.shape[:2], *node.options["stride"], *node.options["padding"])  # type: ignore
+    names = ("n", "h", "w", "c", "oh", "ow", "f", "kh", "kw", "sh", "sw", "ph", "pw")
+    reads = [s._whole(p).value, s._whole(q).value]
+    return s.call(kernel[node.op.name], node, reads, node.size, dict(zip(names, map(int, shapes), strict=True)))
+
+
+_SELECT: dict[str, Callable[[Selector, Tensor], Value]] = {
+    "sum": _reduce,
+    "max": _reduce,
+    "min": _reduce,
+    "argmax": _reduce,
+    "matmul": _matmul,
+    "conv2d": _conv,
+    "conv2d_grad_x": _conv,
+    "conv2d_grad_w": _conv,
+}

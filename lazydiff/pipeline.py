@@ -1,0 +1,131 @@
+"""compile(): the one place where the stages stand in order, from entries that a user wrote to a judged plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from lazydiff.errors import GraphError
+from lazydiff.frontend.training import Step
+from lazydiff.graph.node import Tensor, user_line
+from lazydiff.graph.walk import topological
+from lazydiff.kernels.opcodes import MOVE
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.memory.budget import parse_bytes, require_fit
+from lazydiff.memory.buffers import Lifetimes, lifetimes
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View
+from lazydiff.memory.lower import Store, alignment_unit, lower
+from lazydiff.memory.schedule import add_update_order, orders
+from lazydiff.memory.select import BLOCK, Selector
+from lazydiff.passes.simplify import number, simplify
+from lazydiff.plan.check import check
+from lazydiff.plan.codec import decode
+from lazydiff.plan.model import MAP, Kind, Plan
+
+EntrySpec = Tensor | Step | Mapping[str, Tensor] | Sequence[Tensor]
+
+
+def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # noqa: A001 - the field's word
+    """The plan of one or more entries that share parameters and one block of RAM.
+
+    An entry is a tensor (its output is named like the entry), several (name -> tensor, or a sequence: named
+    entry0, entry1, ..) or a `train_step`. `ram` is a budget for everything the plan keeps in RAM, in bytes or as
+    "64 KiB". Raises BudgetError if it does not fit, GraphError if the entries can't be compiled.
+    """
+    budget = parse_bytes(ram)
+    if not entries:
+        raise GraphError(f"{user_line()}: compile needs an entry, such as infer=tensor or train=ld.train_step(...)")
+    steps = {name: _as_step(name, spec) for name, spec in entries.items()}
+    names = _check_names(steps)
+    store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
+    prepared = [_entry_calls(store, name, s) for name, s in steps.items()]
+    unit = alignment_unit([v for e in prepared for u in e.units for c in u.calls for v in (*c.reads, *c.writes)])
+    placed = [(e, _best_order(e, unit)) for e in prepared]
+    plan = lower(store, placed, unit)
+    check(plan)
+    require_fit(plan, placed, budget)
+    del names  # leaves stay alive until here: the store knows them by id
+    return plan
+
+
+def load(path: str | bytes) -> Plan:
+    """The plan in a `.lzp` file (or its bytes), read and judged. Raises PlanError."""
+    if isinstance(path, bytes):
+        data = path
+    else:
+        with open(path, "rb") as file:
+            data = file.read()
+    plan = decode(data)
+    check(plan)
+    return plan
+
+
+def _as_step(name: str, spec: EntrySpec) -> Step:
+    if isinstance(spec, Step):
+        return spec
+    if isinstance(spec, Tensor):
+        return Step({name: spec}, ())
+    items = spec.items() if isinstance(spec, Mapping) else ((f"{name}{i}", t) for i, t in enumerate(spec))
+    outputs = dict(items)
+    wrong = [k for k, t in outputs.items() if not isinstance(t, Tensor)]
+    if wrong or not outputs:
+        raise GraphError(f"{user_line()}: entry {name!r} must be tensors or a train_step; {wrong or 'it is empty'}")
+    return Step(outputs, ())
+
+
+def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
+    """Refuse two different leaves of one name: state over the whole plan, inputs within an entry. Returns the leaves."""
+    shared: dict[str, Tensor] = {}
+    problems = []
+    leaves = []
+    for name, step in steps.items():
+        inputs: dict[str, Tensor] = {}
+        targets = [leaf for leaf, _ in step.updates]
+        if len({id(t) for t in targets}) != len(targets):
+            problems.append(f"entry {name!r} updates one parameter twice")
+        for node in topological([*step.outputs.values(), *targets, *(v for _, v in step.updates)]):
+            if node.op.name in ("input", "param", "state"):
+                leaves.append(node)
+                known = inputs if node.op.name == "input" else shared
+                other = known.setdefault(node.name, node)
+                if other is not node:
+                    problems.append(f"two different {node.op.name}s are named {node.name!r}: {other.source}, {node.source}")
+    if problems:
+        raise GraphError("\n".join(dict.fromkeys(problems)))
+    return leaves
+
+
+def _entry_calls(store: Store, name: str, step: Step) -> EntryCalls:
+    targets = [leaf for leaf, _ in step.updates]
+    roots = simplify([*step.outputs.values(), *(value for _, value in step.updates)])
+    outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
+    zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
+    some = {k: t for k, t in outputs.items() if k not in zeros}
+    selector = Selector(store.leaf)
+    for leaf in targets:
+        selector.know(leaf)
+    calls = selector.entry(name, some, list(zip(targets, roots[len(step.outputs) :], strict=True)))
+    for k, t in zeros.items():
+        calls.outputs[k] = View(Value(t.dtype, 0, Kind.CONST, k), t.shape, ())
+    calls.outputs = {k: calls.outputs[k] for k in step.outputs}
+    for old, new in add_update_order(calls.units, calls.updates):
+        _copy_at_end(calls, old, new)
+    return calls
+
+
+def _copy_at_end(entry: EntryCalls, old: Value, new: Value) -> None:
+    """Give `new` a place of its own; a last unit moves it over `old` when every other unit has run."""
+    new.replaces, new.kind = None, Kind.WORK
+    final = Value(old.dtype, old.elements, old.kind, f"{old.label} (new)", replaces=old)
+    code = (Instruction(MOVE.number, 1, 0),)
+    program = Program((old.elements,), (MapInput(old.dtype, 0, (1,)),), (old.dtype,), 0, BLOCK, NO_TILE, code)
+    copy = Unit([Call(MAP, old.dtype, [new], [final], program=program, label="update")], set(entry.units))
+    entry.units.append(copy)
+    entry.updates = [(o, final if n is new else n) for o, n in entry.updates]
+
+
+def _best_order(entry: EntryCalls, unit: int) -> Lifetimes:
+    keep = {id(v.value) for v in entry.outputs.values()}
+    found = [lifetimes(entry, order, unit) for order in orders(entry.units, keep)]
+    return min(found, key=lambda lives: lives.bound_bytes)

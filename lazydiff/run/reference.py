@@ -1,0 +1,108 @@
+"""The oracle: runs the same plan step by step with each kernel's numpy meaning, in the same bytes of one RAM block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lazydiff.errors import InputError
+from lazydiff.kernels.program import run_program
+from lazydiff.plan.model import MAP, Check, Entry, Plan, Region, Step, Symbol
+
+
+class Reference:
+    """A slow Session for tests and for readers: `run(entry, **inputs)` gives the outputs by name."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.ram = np.zeros(plan.ram_bytes, np.uint8)
+        self._consts = np.frombuffer(plan.consts + b"\0", np.uint8)
+        self.reset()
+
+    def reset(self) -> None:
+        """Set parameters and state to their first values."""
+        for s in self.plan.state:
+            b = self.plan.buffers[s.buffer]
+            if b.region == Region.RAM:
+                self._bytes(s.buffer)[:] = 0
+                if s.init is not None:
+                    self._bytes(s.buffer)[:] = np.frombuffer(self.plan.init, np.uint8)[s.init : s.init + b.size_bytes]
+
+    def _bytes(self, buffer: int) -> np.ndarray:
+        b = self.plan.buffers[buffer]
+        if b.region == Region.ZERO:
+            return np.zeros(b.size_bytes, np.uint8)
+        return (self.ram if b.region == Region.RAM else self._consts)[b.offset : b.end]
+
+    def array(self, buffer: int) -> np.ndarray:
+        """The flat array that lies in a buffer (a view of the RAM block)."""
+        return self._bytes(buffer).view(self.plan.buffers[buffer].dtype.numpy)
+
+    def read(self, name: str) -> np.ndarray:
+        """A copy of a parameter or state."""
+        symbol = next(s for s in self.plan.state if s.name == name)
+        return self.array(symbol.buffer).reshape(symbol.shape).copy()
+
+    def write(self, name: str, value: np.ndarray) -> None:
+        """Set a parameter or state."""
+        symbol = next(s for s in self.plan.state if s.name == name)
+        self.array(symbol.buffer)[:] = np.asarray(value).reshape(-1)
+
+    def run(
+        self, entry_name: str, watch: Callable[[int, Step], None] | None = None, **inputs: object
+    ) -> dict[str, np.ndarray]:
+        """Run an entry. `watch(index, step)` is called after each step (for tests that look inside)."""
+        entry = self.plan.entry(entry_name)
+        self._take(entry, inputs)
+        pending: Step | None = None
+        for index, step in enumerate(entry.steps):
+            if pending is not None:
+                self._tiles(pending, step)
+                pending = None
+            elif step.tile_rows:
+                pending = step
+            else:
+                self._step(step, 0, step.rows)
+            if watch:
+                watch(index, step)
+        return {s.name: self.array(s.buffer).reshape(s.shape).copy() for s in entry.outputs}
+
+    def _take(self, entry: Entry, inputs: dict[str, object]) -> None:
+        if set(inputs) != {s.name for s in entry.inputs}:
+            raise InputError(f"entry {entry.name!r} takes {[s.name for s in entry.inputs]}, not {sorted(inputs)}")
+        arrays = []
+        for s in entry.inputs:
+            array = np.asarray(inputs[s.name])
+            _check(s, array)
+            arrays.append((s, array))
+        for s, array in arrays:
+            self.array(s.buffer)[:] = array.reshape(-1)
+
+    def _tiles(self, product: Step, update: Step) -> None:
+        rows = product.rows
+        columns = update.program.elements // rows
+        for begin in range(0, rows, product.tile_rows):
+            end = min(rows, begin + product.tile_rows)
+            self._step(product, begin, end)
+            self._step(update, begin * columns, end * columns)
+
+    def _step(self, step: Step, begin: int, end: int) -> None:
+        arrays = [self.array(b) for b in step.operands]
+        if step.kernel == MAP:
+            program = step.program
+            n_in, n_out = len(program.inputs), len(program.outputs)
+            run_program(program, arrays[:n_in], arrays[n_in : n_in + n_out], step.dtype, begin, end)
+        else:
+            names = [o.name for o in step.declared.operands]
+            trimmed = dict(zip(names, arrays, strict=True))
+            step.declared.meaning(trimmed, step.values, begin, end)
+
+
+def _check(s: Symbol, array: np.ndarray) -> None:
+    if array.shape != s.shape:
+        raise InputError(f"input {s.name!r} has shape {array.shape}, the plan takes {s.shape}")
+    if s.check == Check.RANGE and (array.min() < s.low or array.max() > s.high):
+        raise InputError(f"input {s.name!r} has a value outside {s.low} .. {s.high}")
+    if s.check == Check.FINITE and not np.isfinite(array).all():
+        raise InputError(f"input {s.name!r} holds a NaN or an infinity")
