@@ -8,6 +8,7 @@ from lazydiff.dtypes import bool_, f32, f64, i8, i32, u8
 from lazydiff.errors import (
     BudgetError,
     DtypeError,
+    ExportError,
     GraphError,
     InputError,
     LazydiffError,
@@ -15,7 +16,7 @@ from lazydiff.errors import (
     ShapeError,
     ToolError,
 )
-from lazydiff.export.c_source import export_c
+from lazydiff.firmware import export_c
 from lazydiff.frontend.tensor import grad, jvp, value_and_grad, vjp
 from lazydiff.frontend.training import (
     cross_entropy,
@@ -67,5 +68,6 @@ from lazydiff.run.session import Session
 
 __version__ = "0.1.0"
 __all__ = [name for name in dir() if not name.startswith("_") and name not in {
-    "dtypes", "errors", "export", "frontend", "graph", "kernels", "memory", "ops", "passes", "pipeline", "plan", "run",
+    "dtypes", "errors", "export", "firmware", "frontend", "graph", "kernels", "memory", "ops", "passes", "pipeline",
+    "plan", "run",
 }]  # fmt: skip

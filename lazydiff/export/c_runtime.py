@@ -13,6 +13,7 @@ from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 
 _INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
+_FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start of those that a macro writes
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
 
 
@@ -45,11 +46,12 @@ def files_of(plan: Plan) -> dict[str, Path]:
 
 
 def _defines(name: str, texts: dict[str, str], kernel: str, dtype: str) -> bool:
-    """True if k_<family>_<dtype>.c, or the k_<family>.h it includes, writes `lzd_k_<kernel>`."""
+    """True if k_<family>_<dtype>.c, or the k_<family>.h it includes, writes `lzd_k_<kernel>` (or a macro does)."""
     if not name.endswith(f"_{dtype}.c"):
         return False
     parts = [name, *(i for i in _INCLUDE.findall(texts[name]) if i.startswith("k_"))]
-    return any(re.search(rf"\blzd_k_{kernel}\b", texts[part]) for part in parts)
+    written = [found for part in parts for found in _FUNCTION.findall(texts[part])]
+    return any(kernel.startswith(stem) if pasted else kernel == stem for stem, pasted in written)
 
 
 def _steps(plan: Plan) -> list[Step]:
