@@ -1,0 +1,215 @@
+"""The `map` kernel: decodes an elementwise program into a tuple at load, and runs it block by block.
+
+A small interpreter, one Python function per opcode (opcodes.py): `exec` of generated code would run faster, but needs
+the compiler on the board, and its peak of RAM at load is several times that of the plan.
+"""
+
+from .errors import PlanError
+from .opcodes import OPCODES
+from .scalar import saturate
+
+_ITEM = (0, 4, 8, 4, 1, 1, 1)
+
+
+def store_i32(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        d[i] = saturate(A[p], -2147483648, 2147483647)
+        p += ps
+
+
+def store_u8(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        d[i] = saturate(A[p], 0, 255)
+        p += ps
+
+
+def store_i8(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        d[i] = saturate(A[p], -128, 127)
+        p += ps
+
+
+def store_bool(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        d[i] = 1 if A[p] != 0 else 0
+        p += ps
+
+
+_MOVE = OPCODES[3][1]
+_STORE = (None, _MOVE, _MOVE, store_i32, store_u8, store_i8, store_bool)
+
+
+def _need(truth, where, what):
+    if not truth:
+        raise PlanError("%s: map: %s" % (where, what))
+
+
+def decode(words, buffers, dtype, places, where):
+    """The run-time tuple of one `map` step, its elements, and which inputs an output may not share. Raises PlanError.
+
+    words: the attributes; buffers: (region, kind, dtype, offset, bytes) of each operand; places: an array and the
+    index of its first element, for each operand.
+    """
+    _need(len(words) >= 7, where, "no program")
+    n_in, n_out, n_temp, n_code, block, tile, rank = words[:7]
+    slots = n_in + n_out + n_temp
+    _need(rank <= 8 and 0 < slots <= 255 and n_out and block, where, "counts out of range")
+    _need(len(words) == 7 + rank + n_in * (2 + rank) + n_out + 2 * n_code, where, "the words do not fit the counts")
+    _need(len(buffers) == n_in + n_out + (n_temp > 0), where, "operands do not fit the counts")
+    _need(tile == 0xFFFFFFFF or tile < n_in, where, "no such tile")
+    dims = words[7 : 7 + rank]
+    count = 1
+    for dim in dims:
+        _need(0 < dim < 0x80000000, where, "a dimension is out of range")
+        count *= dim
+    at = 7 + rank
+    strides = []
+    bases = []
+    strided = []
+    for k in range(n_in):
+        got, offset = words[at : at + 2]
+        own = [s - 0x100000000 if s & 0x80000000 else s for s in words[at + 2 : at + 2 + rank]]
+        at += 2 + rank
+        rows = _row_major(dims)
+        if k == tile:  # its bytes are the rows being computed, the concern of the step before
+            own, offset = list(rows), 0
+        low = high = offset
+        for dim, stride in zip(dims, own):
+            if stride < 0:
+                low += (dim - 1) * stride
+            else:
+                high += (dim - 1) * stride
+        region, _, kind, _, size = buffers[k]
+        _need(region != 2 and got == kind, where, "input %d has another dtype" % k)
+        inside = low >= 0 and (high + 1) * _ITEM[kind] <= size
+        _need(k == tile or inside, where, "input %d ends outside its buffer" % k)
+        if offset or own != rows or k == tile:
+            strided.append(k)
+        bases.append(places[k][1] + offset)
+        strides.append(own)
+    for k in range(n_in, n_in + n_out):
+        region, _, kind, _, size = buffers[k]
+        _need(region == 0 and words[at] == kind, where, "output %d has another dtype" % (k - n_in))
+        _need(count * _ITEM[kind] <= size, where, "output %d ends outside its buffer" % (k - n_in))
+        bases.append(places[k][1])
+        at += 1
+    arrays = [place[0] for place in places[: n_in + n_out]]
+    if n_temp:
+        region, _, kind, _, size = buffers[-1]
+        _need(region == 0 and kind == dtype, where, "the temporaries have another dtype")
+        _need(n_temp * block * _ITEM[dtype] <= size, where, "the temporaries end outside their buffer")
+        for k in range(n_temp):
+            arrays.append(places[-1][0])
+            bases.append(places[-1][1] + k * block)
+    kinds = [b[2] for b in buffers[: n_in + n_out]] + [dtype] * n_temp
+    code = _code(words[at:], n_in, n_out, kinds, dtype, where)
+    outer, inner, strides = _collapse(dims, strides)
+    steps = [own[-1] for own in strides] + [1] * (n_out + n_temp)
+    views = tuple([(k, bases[k], own[-1], tuple(own[:-1])) for k, own in enumerate(strides) if k != tile])
+    if tile < n_in:
+        steps[tile] = 1
+    limit = block if n_temp else count
+    return (code, arrays, list(bases), steps, bases, views, outer, inner, n_in, n_in + n_out, tile, limit), count, strided
+
+
+def _code(words, n_in, n_out, kinds, dtype, where):
+    """Instructions as (arity, function, dst, a, b, c), each argument checked: read after written, in its dtype."""
+    written = [k < n_in for k in range(len(kinds))]
+    code = []
+    for k in range(0, len(words), 2):
+        w, c = words[k : k + 2]
+        number, dst, a, b = w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24
+        what = "instruction %d" % (k // 2)
+        if number == 2:
+            _need(n_in <= dst < n_in + n_out, where, what + " stores to no output")
+            arity, function = 1, _STORE[kinds[dst]]
+        elif number == 1:
+            _need(a < n_in, where, what + " loads no input")
+            arity, function = 1, _MOVE
+        else:
+            arity, function = OPCODES.get(number, (0, None))
+            _need(arity, where, what + " has opcode %d, which this port does not have" % number)
+        for arg in (a, b, c)[:arity]:
+            _need(arg < len(kinds) and written[arg], where, what + " reads what is not written")
+            _need(number == 1 or kinds[arg] == dtype, where, what + " reads another dtype")
+        _need(n_in <= dst < len(kinds), where, what + " writes no output or temporary")
+        _need(number == 2 or kinds[dst] == dtype, where, what + " writes another dtype")
+        written[dst] = True
+        code.append((arity, function, dst, a, b, c))
+    _need(all(written[: n_in + n_out]), where, "an output is not written")
+    return tuple(code)
+
+
+def may_share(code, operands, n_in, n_out, strided):
+    """The (input, output) buffers that may be the same bytes: read contiguously, and not after the output is written."""
+    pairs = []
+    for out in range(n_in, n_in + n_out):
+        first = min([k for k, i in enumerate(code) if i[2] == out])
+        for k in range(n_in):
+            late = [1 for arity, _, _, a, b, c in code[first + 1 :] if k in (a, b, c)[:arity]]
+            if k not in strided and not late:
+                pairs.append((operands[k], operands[out]))
+    return pairs
+
+
+def _row_major(dims):
+    step = 1
+    strides = []
+    for dim in reversed(dims):
+        strides.insert(0, step)
+        step *= dim
+    return strides
+
+
+def _collapse(dims, strides):
+    """Join neighbouring axes where every input allows it: the outer dims, the inner length, the strides left."""
+    dims = list(dims) or [1]
+    strides = [own or [0] for own in strides]
+    axis = len(dims) - 2
+    while axis >= 0:
+        if all(own[axis] == own[axis + 1] * dims[axis + 1] or dims[axis] == 1 for own in strides):
+            dims[axis + 1] *= dims.pop(axis)
+            for own in strides:
+                own.pop(axis)
+        elif dims[axis + 1] == 1:
+            dims.pop(axis + 1)
+            for own in strides:
+                own.pop(axis + 1)
+        axis -= 1
+    return tuple(dims[:-1]), dims[-1], strides
+
+
+def run(args, begin, end):
+    """Compute elements begin..end-1 of every output."""
+    code, A, P, S, bases, views, outer, inner, n_in, n_io, tile, limit = args
+    at = begin
+    while at < end:
+        row = at // inner
+        column = at - row * inner
+        n = inner - column
+        if n > limit:
+            n = limit
+        if n > end - at:
+            n = end - at
+        for k, base, stride, strides in views:
+            base += column * stride
+            left = row
+            axis = len(outer)
+            while axis:
+                axis -= 1
+                dim = outer[axis]
+                base += left % dim * strides[axis]
+                left //= dim
+            P[k] = base
+        if tile < n_in:
+            P[tile] = bases[tile] + at - begin
+        for k in range(n_in, n_io):
+            P[k] = bases[k] + at
+        for arity, function, d, a, b, c in code:
+            if arity == 1:
+                function(A[d], P[d], n, A[a], P[a], S[a])
+            elif arity == 2:
+                function(A[d], P[d], n, A[a], P[a], S[a], A[b], P[b], S[b])
+            else:
+                function(A[d], P[d], n, A[a], P[a], S[a], A[b], P[b], S[b], A[c], P[c], S[c])
+        at += n

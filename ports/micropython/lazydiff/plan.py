@@ -1,0 +1,215 @@
+"""Reads a .lzp plan: header, sections, buffers, symbols and entries, each checked against plan/SPEC.md."""
+
+import struct
+import sys
+
+from .errors import PlanError
+from .table import TABLE_VERSION
+
+NONE = 0xFFFFFFFF
+ITEMSIZE = (0, 4, 8, 4, 1, 1, 1)  # by dtype: 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool
+_HEADER = 112
+_SECTIONS = (  # (header word, bytes a record, name)
+    (8, 12, "buffers"),
+    (10, 32, "symbols"),
+    (13, 40, "entries"),
+    (15, 8, "updates"),
+    (17, 4, "dims"),
+    (19, 4, "steps"),
+    (21, 1, "strings"),
+    (23, 1, "consts"),
+    (25, 1, "init"),
+)
+
+
+def _nibble_crc32(data, crc=0):
+    """CRC-32 as zlib's, four bits at a time."""
+    table = []
+    for n in range(16):
+        for _ in range(4):
+            n = n >> 1 ^ (0xEDB88320 if n & 1 else 0)
+        table.append(n)
+    crc ^= NONE
+    for byte in data:
+        crc ^= byte
+        crc = crc >> 4 ^ table[crc & 15]
+        crc = crc >> 4 ^ table[crc & 15]
+    return crc ^ NONE
+
+
+try:
+    from binascii import crc32
+except ImportError:  # some builds leave it out
+    crc32 = _nibble_crc32
+
+
+def load(source):
+    """The plan of a .lzp file's path or bytes. Raises PlanError; OSError if there is no such file."""
+    if not isinstance(source, str):
+        return Plan(source)
+    with open(source, "rb") as file:
+        head = file.read(_HEADER)
+        total, debug = _sizes(head)
+        data = bytearray(debug or total)  # the debug section is for people: checked, not kept
+        data[:_HEADER] = head
+        file.readinto(memoryview(data)[_HEADER:])
+        crc = crc32(memoryview(data)[20:])
+        seen = len(data)
+        while True:
+            part = file.read(256)
+            if not part:
+                break
+            seen += len(part)
+            crc = crc32(part, crc)
+    return Plan(data, seen, crc)
+
+
+def need(truth, where, what):
+    """Raise PlanError unless `truth`."""
+    if not truth:
+        raise PlanError("%s: %s" % (where, what))
+
+
+def _words(data, at, count):
+    return struct.unpack_from("<%dI" % count, data, at)
+
+
+def _sizes(head):
+    """(total bytes, start of the debug section or 0) of a header."""
+    need(len(head) >= 12, "header", "the file ends inside it")
+    magic, versions, order = _words(head, 0, 3)
+    need(order != 0x04030201, "header", "foreign byte order")
+    need(magic == 0x1A505A4C, "header", "not a lazydiff plan")
+    need(sys.byteorder == "little" and order == 0x01020304, "header", "foreign byte order")
+    need(versions & 0xFFFF == 1, "header", "format version %d; this port reads 1" % (versions & 0xFFFF))
+    newest = versions >> 16
+    need(newest <= TABLE_VERSION, "header", "kernel table %d; this port has %d" % (newest, TABLE_VERSION))
+    need(len(head) >= _HEADER, "header", "the file ends inside it")
+    total, debug = _words(head, 12, 1)[0], _words(head, 108, 1)[0]
+    need(total >= _HEADER and total % 8 == 0, "header", "total_bytes is %d" % total)
+    need(total < 0x40000000, "header", "the plan says that it has %d bytes" % total)
+    need(debug == 0 or _HEADER <= debug < total, "header", "the debug section lies outside the file")
+    return total, debug
+
+
+class Plan:
+    """A plan whose records have been checked; its steps are checked where they are decoded (Session).
+
+    `ram_bytes` is the RAM the plan takes on a C runtime. `entries` maps a name to an entry's record.
+    """
+
+    def __init__(self, data, seen=None, crc=None):
+        self.data = data
+        total, debug = _sizes(data)
+        seen = len(data) if seen is None else seen
+        need(seen == total, "file", "%d bytes, the header says %d" % (seen, total))
+        crc = crc32(memoryview(data)[20:]) if crc is None else crc
+        need(crc == _words(data, 16, 1)[0], "file", "wrong checksum: its bytes have changed")
+        self.ram_bytes, self.align, self.executor_bytes = _words(data, 20, 3)
+        need(self.align in (8, 16), "header", "align is %d" % self.align)
+        need(self.executor_bytes == 64, "header", "executor_bytes is %d" % self.executor_bytes)
+        need(64 <= self.ram_bytes < 0x40000000, "header", "ram_bytes is %d" % self.ram_bytes)
+        self.sections = {}
+        last = _HEADER
+        for word, unit, name in _SECTIONS:
+            at, count = _words(data, 4 * word, 2)
+            need(at % 8 == 0 and at >= last, "section " + name, "begins at %d" % at)
+            last = at + unit * count
+            need(last <= (debug or total), "section " + name, "ends outside the file")
+            self.sections[name] = at, count
+        at, size = self.sections["strings"]
+        need(not size or data[at + size - 1] == 0, "section strings", "does not end with 0")
+        self.buffers = [self._buffer(k) for k in range(self.sections["buffers"][1])]
+        self.symbols = [self._symbol(k) for k in range(self.sections["symbols"][1])]
+        n_state = _words(data, 48, 1)[0]
+        need(n_state <= len(self.symbols), "header", "more parameters than symbols")
+        self.state = self.symbols[:n_state]
+        self._apart(self.state, "parameters")
+        for name, buffer, _, init, _, _, _ in self.state:
+            region, kind, _, _, _ = self.buffers[buffer]
+            need(region < 2 and kind in (1, 2), name, "a parameter outside parameters and state")
+            need(region == 0 or init == NONE, name, "a first value for what is not in RAM")
+        self.entries = {}
+        for k in range(self.sections["entries"][1]):
+            name, record = self._entry(k)
+            need(name not in self.entries, "entry " + name, "is there twice")
+            self.entries[name] = record
+
+    def words(self, section, record, size, count):
+        """`count` words of a section, from its record of that number on; a record has `size` words."""
+        return _words(self.data, self.sections[section][0] + 4 * size * record, count)
+
+    def overlap(self, i, j):
+        """True if buffers i and j share a byte."""
+        a, b = self.buffers[i], self.buffers[j]
+        return a[0] == b[0] != 2 and a[3] < b[3] + b[4] and b[3] < a[3] + a[4]
+
+    def _name(self, at, where):
+        start, size = self.sections["strings"]
+        need(at < size, where, "its name lies outside the strings")
+        end = start + at
+        while self.data[end]:
+            end += 1
+        try:
+            return str(bytes(self.data[start + at : end]), "utf-8")
+        except UnicodeError:
+            raise PlanError(where + ": its name is not UTF-8")
+
+    def _buffer(self, k):
+        head, offset, size = self.words("buffers", k, 3, 3)
+        region, kind, dtype = head & 255, head >> 8 & 255, head >> 16
+        where = "buffer %d" % k
+        need(region <= 2 and kind <= 4 and 1 <= dtype <= 6, where, "no such region, kind or dtype")
+        item = ITEMSIZE[dtype]
+        need(size and size % item == 0 and offset % item == 0, where, "offset or size is no multiple of the itemsize")
+        need(region or offset >= 64, where, "lies in the executor's bytes")
+        end = (self.ram_bytes, self.sections["consts"][1], NONE)[region]
+        need(offset + size <= end and (region < 2 or not offset), where, "ends outside its region")
+        return region, kind, dtype, offset, size
+
+    def _symbol(self, k):
+        name, buffer, rank, dims, init, check, low, high = self.words("symbols", k, 8, 8)
+        where = "symbol %d" % k
+        name = self._name(name, where)
+        need(buffer < len(self.buffers), where, "no such buffer")
+        need(rank <= 8 and dims + rank <= self.sections["dims"][1], where, "its shape lies outside the file")
+        shape = _words(self.data, self.sections["dims"][0] + 4 * dims, rank)
+        _, _, dtype, _, size = self.buffers[buffer]
+        count = 1
+        for dim in shape:
+            count *= dim
+        need(count * ITEMSIZE[dtype] == size, where, "shape and buffer do not have the same bytes")
+        inside = init == NONE or (init % ITEMSIZE[dtype] == 0 and init + size <= self.sections["init"][1])
+        need(inside, where, "its first value lies outside the file")
+        need(check in (0, 1, 2), where, "no such check")
+        need(check != 1 or dtype == 3, where, "a range for what is not i32")
+        need(check != 2 or dtype < 3, where, "finite, but not a float")
+        low, high = (v - 0x100000000 if v & 0x80000000 else v for v in (low, high))
+        return name, buffer, shape, init, check, low, high
+
+    def _entry(self, k):
+        record = self.words("entries", k, 10, 10)
+        where = "entry %d" % k
+        name = self._name(record[0], where)
+        _, step, _, words, i, n_i, o, n_o, u, n_u = record
+        count = len(self.symbols)
+        need(step + words <= self.sections["steps"][1], where, "its steps lie outside the file")
+        need(i + n_i <= count and o + n_o <= count, where, "its symbols lie outside the file")
+        need(u + n_u <= self.sections["updates"][1], where, "its updates lie outside the file")
+        inputs = self.symbols[i : i + n_i]
+        for symbol in inputs:
+            need(self.buffers[symbol[1]][0] == 0, where, "input %s does not lie in RAM" % symbol[0])
+        self._apart(inputs + self.state, where)
+        updates = [self.words("updates", u + j, 2, 2) for j in range(n_u)]
+        owned = [s[1] for s in self.state]
+        for old, new in updates:
+            need(old in owned and new < len(self.buffers), where, "an update of what is no parameter")
+            a, b = self.buffers[old], self.buffers[new]
+            need(a[0] == b[0] and a[2:] == b[2:], where, "an update leaves its place")
+        return name, (record, inputs, self.symbols[o : o + n_o], updates)
+
+    def _apart(self, symbols, where):
+        for i, a in enumerate(symbols):
+            for b in symbols[:i]:
+                apart = self.buffers[a[1]][0] or not self.overlap(a[1], b[1])
+                need(apart, where, "%s and %s share bytes" % (a[0], b[0]))
