@@ -23,4 +23,23 @@
 #endif
 #endif
 
+/* 1: the elementwise loops exist a second time for contiguous arguments, so that compilers vectorise them. 0 for small code. */
+#ifndef LZD_FAST_STRIDES
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define LZD_FAST_STRIDES 0
+#else
+#define LZD_FAST_STRIDES 1
+#endif
+#endif
+
+/* How many columns of a product are summed at once in registers: 16 where they are wide vectors, 4 on small cores. The sums
+ * themselves, and so every bit, do not depend on it. */
+#ifndef LZD_COLUMNS
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define LZD_COLUMNS 4
+#else
+#define LZD_COLUMNS 16
+#endif
+#endif
+
 #endif

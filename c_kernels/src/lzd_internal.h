@@ -12,7 +12,8 @@ enum { /* header words, plan/SPEC.md */
 };
 enum { S_NAME, S_BUFFER, S_RANK, S_DIMS, S_INIT, S_CHECK, S_LOW, S_HIGH, S_WORDS };
 enum { E_NAME, E_STEP, E_N_STEPS, E_STEP_WORDS, E_INPUT, E_N_INPUTS, E_OUTPUT, E_N_OUTPUTS, E_UPDATE, E_N_UPDATES, E_WORDS };
-enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8 };
+enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8, MAP = 1 };
+enum { LZD_MAX_EXTENTS = 8 }; /* operands and rows of a kernel with fixed operands */
 enum { REGION_RAM, REGION_CONST, REGION_ZERO };
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
 enum { F32 = 1, F64, I32, U8, I8, BOOL };
@@ -51,22 +52,43 @@ extern const lzd_op_f32 lzd_ops_f32[];     /* NULL: not in this build */
 extern const lzd_op_f64 lzd_ops_f64[];
 enum { OP_LOAD = 1, OP_STORE = 2 };
 
+/* Counts of elements and bytes. Whatever does not fit 32 bits is as good as infinite, so there is no division here. */
 static inline uint64_t sat_add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
-static inline uint64_t sat_mul(uint64_t a, uint64_t b) { return b != 0u && a > UINT64_MAX / b ? UINT64_MAX : a * b; }
+static inline uint64_t sat_mul(uint64_t a, uint64_t b)
+{
+    return (a | b) >> 32 == 0u ? a * b : a == 0u || b == 0u ? 0u : UINT64_MAX;
+}
 static inline uint32_t lzd_itemsize(uint32_t dtype) { return dtype == F64 ? 8u : dtype == F32 || dtype == I32 ? 4u : 1u; }
 
-/* lzd_plan.c. Sections of a plan that has been checked. */
-static inline const uint32_t *lzd_section(const uint32_t *plan, uint32_t word) { return plan + plan[word] / 4u; }
-void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts */
-bool lzd_map_words(const uint32_t *v, uint32_t n_words, struct lzd_map *out);
-
 /* The parts of a `map` step's attribute words. */
-struct lzd_map {
+typedef struct lzd_map {
     uint32_t n_in, n_out, n_temp, n_instr, block, tile, rank;
     const uint32_t *dims;
-    const uint32_t *inputs; /* n_in records of 2 + rank words: dtype, offset, strides */
-    const uint32_t *outputs;
-    const uint32_t *code; /* n_instr pairs */
-};
+    const uint32_t *inputs;  /* n_in records of 2 + rank words: dtype, offset, strides */
+    const uint32_t *outputs; /* n_out dtypes */
+    const uint32_t *code;    /* n_instr pairs */
+} lzd_map;
+
+/* lzd_map.c. Splits attribute words; false if they are not exactly `n_words` (LZD_NONE: words checked before). */
+bool lzd_map_words(const uint32_t *v, uint32_t n_words, lzd_map *out);
+uint64_t lzd_map_elements(const lzd_map *map); /* saturating */
+/* True if an input is read from element 0 on, one after the other. */
+bool lzd_map_contiguous(const lzd_map *map, uint32_t input);
+
+/* Words of a plan that has been checked. */
+static inline const uint32_t *lzd_section(const uint32_t *plan, uint32_t word) { return plan + plan[word] / 4u; }
+static inline const uint32_t *lzd_buffer_at(const uint32_t *plan, uint32_t n) { return lzd_section(plan, H_BUFFERS) + B_WORDS * n; }
+static inline const uint32_t *lzd_symbol_at(const uint32_t *plan, uint32_t n) { return lzd_section(plan, H_SYMBOLS) + S_WORDS * n; }
+static inline const uint32_t *lzd_entry_at(const uint32_t *plan, uint32_t n) { return lzd_section(plan, H_ENTRIES) + E_WORDS * n; }
+static inline uint32_t lzd_region(const uint32_t *buffer) { return buffer[0] & 0xFFu; }
+static inline uint32_t lzd_kind(const uint32_t *buffer) { return buffer[0] >> 8 & 0xFFu; }
+static inline uint32_t lzd_dtype(const uint32_t *buffer) { return buffer[0] >> 16; }
+static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD + (step[1] & 0xFFFFu) + (step[1] >> 16); }
+
+/* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
+lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
+bool lzd_overlap(const uint32_t *a, const uint32_t *b); /* do two buffer records share a byte? */
+
+void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts; NULL for zeros */
 
 #endif

@@ -251,15 +251,12 @@ def constant(value: Operand, like: Dtype | None = None) -> Tensor:
             dtype = i32 if like is i32 and isinstance(value, int) else f32
         array = np.asarray(value, dtype.numpy)
     else:
-        array = np.ascontiguousarray(value)
-        if array.ndim == 0 or isinstance(value, np.generic):
-            array = np.asarray(value)
+        array = np.array(value, order="C")
         if array.dtype == np.int64:
             array = array.astype(np.int32) if np.array_equal(array.astype(np.int32), array) else array
     if from_numpy(array.dtype) is None:
         raise DtypeError(f"{user_line()}: a constant of numpy dtype {array.dtype}; lazydiff has f32 f64 i32 u8 i8 bool")
     if array.size == 0:
         raise GraphError(f"{user_line()}: a constant of shape {array.shape} has no elements")
-    array = array.copy()
     array.flags.writeable = False
     return make(OPS["const"], (), {}, array)

@@ -1,0 +1,132 @@
+/* The `map` kernel: an elementwise program, a block of elements at a time; contract in lzd_attrs.h. */
+#include "lzd_attrs.h"
+
+#if LZD_T_IS_F64
+#define OPS lzd_ops_f64
+#else
+#define OPS lzd_ops_f32
+#endif
+
+/* Casts n elements of any dtype to T. */
+static void load(T *d, const void *from, uint32_t dtype, int32_t stride, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const ptrdiff_t at = (ptrdiff_t)i * stride;
+        switch (dtype) {
+        case F32: d[i] = (T)((const float *)from)[at]; break;
+        case F64: d[i] = (T)((const double *)from)[at]; break;
+        case I32: d[i] = (T)((const int32_t *)from)[at]; break;
+        case U8: d[i] = (T)((const uint8_t *)from)[at]; break;
+        case I8: d[i] = (T)((const int8_t *)from)[at]; break;
+        default: d[i] = ((const uint8_t *)from)[at] != 0u ? (T)1 : (T)0; break;
+        }
+    }
+}
+
+/* The integer nearest to a towards zero within low .. high; 0 for NaN. low and high are exact in T or out of its reach. */
+static inline int32_t truncated(T a, int32_t low, int32_t high)
+{
+    return a != a ? 0 : a <= (T)low ? low : a >= (T)high ? high : (int32_t)a;
+}
+
+static void store(void *to, uint32_t dtype, const T *a, int32_t stride, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const T value = a[(ptrdiff_t)i * stride];
+        switch (dtype) {
+        case F32: ((float *)to)[i] = (float)value; break;
+        case F64: ((double *)to)[i] = (double)value; break;
+        case I32: ((int32_t *)to)[i] = truncated(value, INT32_MIN, INT32_MAX); break;
+        case U8: ((uint8_t *)to)[i] = (uint8_t)truncated(value, 0, 255); break;
+        case I8: ((int8_t *)to)[i] = (int8_t)truncated(value, -128, 127); break;
+        default: ((uint8_t *)to)[i] = value != (T)0; break;
+        }
+    }
+}
+
+/* Where the block that starts at element `at` lies in one slot, and its stride. */
+typedef struct slot {
+    uint8_t *at;
+    int32_t stride;
+    uint32_t dtype;
+} slot;
+
+typedef struct block {
+    const lzd_map *map;
+    void *const *p;
+    uint32_t at, begin;             /* first element of the block; first element of the rows being computed */
+    uint32_t index[MAX_RANK];       /* its coordinates */
+} block;
+
+static slot find(const block *b, uint32_t number)
+{
+    const lzd_map *m = b->map;
+    slot s = {NULL, 1, LZD_COMPUTE_DTYPE};
+    if (number < m->n_in) {
+        const uint32_t *item = m->inputs + (size_t)number * (2u + m->rank);
+        s.dtype = item[0];
+        if (number == m->tile) {
+            s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * sizeof(T);
+            return s;
+        }
+        int64_t element = item[1];
+        for (uint32_t d = 0; d < m->rank; d++) {
+            element += (int64_t)b->index[d] * (int32_t)item[2u + d];
+        }
+        s.at = (uint8_t *)b->p[number] + element * (int64_t)lzd_itemsize(s.dtype);
+        s.stride = m->rank != 0u ? (int32_t)item[1u + m->rank] : 0;
+    } else if (number < m->n_in + m->n_out) {
+        s.dtype = m->outputs[number - m->n_in];
+        s.at = (uint8_t *)b->p[number] + (size_t)b->at * lzd_itemsize(s.dtype);
+    } else {
+        s.at = (uint8_t *)b->p[m->n_in + m->n_out] + (size_t)(number - m->n_in - m->n_out) * m->block * sizeof(T);
+    }
+    return s;
+}
+
+static void run_block(const block *b, uint32_t n)
+{
+    for (uint32_t k = 0; k < b->map->n_instr; k++) {
+        const uint32_t word = b->map->code[2u * k], op = word & 0xFFu, arity = lzd_op_arity[op];
+        const slot d = find(b, word >> 8 & 0xFFu), a = find(b, word >> 16 & 0xFFu);
+        if (op == OP_LOAD) {
+            load((T *)(void *)d.at, a.at, a.dtype, a.stride, n);
+        } else if (op == OP_STORE) {
+            store(d.at, d.dtype, (const T *)(const void *)a.at, a.stride, n);
+        } else {
+            const slot second = arity > 1u ? find(b, word >> 24) : a;
+            const slot third = arity > 2u ? find(b, b->map->code[2u * k + 1u]) : a;
+            OPS[op]((T *)(void *)d.at, (const T *)(const void *)a.at, a.stride, (const T *)(const void *)second.at,
+                    second.stride, (const T *)(const void *)third.at, third.stride, n);
+        }
+    }
+}
+
+void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    lzd_map map;
+    (void)lzd_map_words(v, LZD_NONE, &map);
+    block b = {&map, p, begin, begin, {0}};
+    const uint32_t width = map.rank != 0u ? map.dims[map.rank - 1u] : 1u; /* a block never leaves its innermost row */
+    uint32_t rest = begin;
+    for (uint32_t d = map.rank; d-- > 0u;) {
+        b.index[d] = rest % map.dims[d];
+        rest /= map.dims[d];
+    }
+    while (b.at < end) {
+        const uint32_t column = map.rank != 0u ? b.index[map.rank - 1u] : 0u;
+        uint32_t n = width - column;
+        n = n < map.block ? n : map.block;
+        n = n < end - b.at ? n : end - b.at;
+        run_block(&b, n);
+        b.at += n;
+        if (map.rank != 0u) {
+            uint32_t d = map.rank - 1u;
+            b.index[d] += n;
+            while (d > 0u && b.index[d] == map.dims[d]) {
+                b.index[d--] = 0;
+                b.index[d]++;
+            }
+        }
+    }
+}

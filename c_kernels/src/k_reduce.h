@@ -1,0 +1,85 @@
+/* Reductions over the middle axis of (outer, red, inner); contracts in lzd_attrs.h. */
+#include "lzd_attrs.h"
+
+/* Eight lanes, lane r mod 8, then a fixed tree. */
+static inline T sum_lanes(const T *x, uint32_t red)
+{
+    T l[8] = {0};
+    uint32_t r = 0;
+    for (; r + 8u <= red; r += 8u) {
+        for (uint32_t q = 0; q < 8u; q++) {
+            l[q] += x[r + q];
+        }
+    }
+    for (uint32_t q = 0; r < red; r++, q++) {
+        l[q] += x[r];
+    }
+    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+}
+
+LZD_KERNEL void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    const T *x = p[LZD_REDUCE_SUM_P_X]; /* (outer, red, inner) */
+    T *out = p[LZD_REDUCE_SUM_P_OUT];   /* (outer, inner) */
+    const uint32_t outer = v[LZD_REDUCE_SUM_OUTER], red = v[LZD_REDUCE_SUM_RED], inner = v[LZD_REDUCE_SUM_INNER];
+    (void)begin, (void)end;
+    for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner, out += inner) {
+        if (inner == 1u) {
+            *out = sum_lanes(x, red);
+            continue;
+        }
+        for (uint32_t i = 0; i < inner; i++) {
+            out[i] = 0;
+        }
+        for (uint32_t r = 0; r < red; r++) {
+            for (uint32_t i = 0; i < inner; i++) {
+                out[i] += x[(size_t)r * inner + i];
+            }
+        }
+    }
+}
+
+#define EXTREME(name, NAME, better) \
+    LZD_KERNEL void SUFFIX(lzd_k_reduce_##name)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end) \
+    { \
+        const T *x = p[LZD_REDUCE_##NAME##_P_X]; \
+        T *out = p[LZD_REDUCE_##NAME##_P_OUT]; \
+        const uint32_t outer = v[LZD_REDUCE_##NAME##_OUTER], red = v[LZD_REDUCE_##NAME##_RED]; \
+        const uint32_t inner = v[LZD_REDUCE_##NAME##_INNER]; \
+        (void)begin, (void)end; \
+        for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner) { \
+            for (uint32_t i = 0; i < inner; i++) { \
+                T best = x[i]; \
+                for (uint32_t r = 1; r < red && best == best; r++) { \
+                    const T a = x[(size_t)r * inner + i]; \
+                    best = a better best || a != a ? a : best; \
+                } \
+                *out++ = best; \
+            } \
+        } \
+    }
+
+EXTREME(max, MAX, >)
+EXTREME(min, MIN, <)
+
+LZD_KERNEL void SUFFIX(lzd_k_argmax)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    const T *x = p[LZD_ARGMAX_P_X];
+    int32_t *out = p[LZD_ARGMAX_P_OUT];
+    const uint32_t outer = v[LZD_ARGMAX_OUTER], red = v[LZD_ARGMAX_RED], inner = v[LZD_ARGMAX_INNER];
+    (void)begin, (void)end;
+    for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner) {
+        for (uint32_t i = 0; i < inner; i++) {
+            T best = x[i];
+            uint32_t at = 0;
+            for (uint32_t r = 1; r < red && best == best; r++) {
+                const T a = x[(size_t)r * inner + i];
+                if (a > best || a != a) {
+                    best = a;
+                    at = r;
+                }
+            }
+            *out++ = (int32_t)at;
+        }
+    }
+}

@@ -1,0 +1,298 @@
+/* Judges the steps of one entry (SPEC rules 2 to 5), whose record and whose plan's buffers and symbols are in range. */
+#include "lzd_internal.h"
+
+#define CHECK(condition, status) \
+    do { \
+        if (!(condition)) { \
+            return (status); \
+        } \
+    } while (0)
+
+static const uint32_t *buffer_of(const uint32_t *plan, const uint32_t *step, uint32_t operand)
+{
+    return lzd_buffer_at(plan, step[STEP_HEAD + operand]);
+}
+static uint32_t operands_of(const uint32_t *step) { return step[1] & 0xFFFFu; }
+static bool is_map(const uint32_t *step) { return (step[0] & 0xFFFFu) == MAP; }
+
+/* How many of a step's operands are only read; they come first. */
+static uint32_t reads_of(const uint32_t *step)
+{
+    if (is_map(step)) {
+        return step[STEP_HEAD + operands_of(step)];
+    }
+    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
+    uint32_t n = 0;
+    while (n < kernel->n_operands && kernel->operands[n].mode == MODE_IN) {
+        n++;
+    }
+    return n;
+}
+
+static bool holds(const uint32_t *buffer, uint32_t dtype, uint64_t elements)
+{
+    return lzd_dtype(buffer) == dtype && sat_mul(elements, lzd_itemsize(dtype)) <= buffer[2];
+}
+
+static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const lzd_kernel *kernel)
+{
+    const uint32_t n = operands_of(step), dtype = step[0] >> 16, tile = step[2];
+    const uint32_t *v = step + STEP_HEAD + n;
+    CHECK(n == kernel->n_operands && step[1] >> 16 == kernel->n_attrs, LZD_ERROR_STEP);
+    for (uint32_t k = 0; k < kernel->n_attrs; k++) {
+        CHECK(v[k] >= kernel->ranges[2u * k] && v[k] <= kernel->ranges[2u * k + 1u], LZD_ERROR_STEP);
+    }
+    uint64_t extents[LZD_MAX_EXTENTS];
+    kernel->extents(v, extents);
+    const uint64_t rows = extents[n];
+    CHECK(tile == 0u || (kernel->tiles && tile <= rows), LZD_ERROR_STEP);
+    for (uint32_t k = 0; k < n; k++) {
+        uint64_t elements = extents[k];
+        CHECK(elements <= UINT32_MAX, LZD_ERROR_STEP);
+        if (tile != 0u && kernel->operands[k].mode == MODE_OUT) {
+            elements = elements / rows * tile;
+        }
+        CHECK(holds(buffer_of(plan, step, k), kernel->operands[k].dtype != 0u ? kernel->operands[k].dtype : dtype, elements), LZD_ERROR_STEP);
+    }
+    for (uint32_t w = reads_of(step); w < n; w++) {
+        for (uint32_t k = 0; k < n; k++) {
+            CHECK(k == w || !lzd_overlap(buffer_of(plan, step, w), buffer_of(plan, step, k)), LZD_ERROR_OVERLAP);
+        }
+    }
+    return LZD_OK;
+}
+
+static uint32_t slot_dtype(const lzd_map *m, uint32_t slot, uint32_t compute)
+{
+    return slot < m->n_in ? m->inputs[slot * (2u + m->rank)] : slot < m->n_in + m->n_out ? m->outputs[slot - m->n_in] : compute;
+}
+
+static uint32_t argument(const lzd_map *m, uint32_t instruction, uint32_t which)
+{
+    const uint32_t word = m->code[2u * instruction];
+    return which == 0u ? word >> 16 & 0xFFu : which == 1u ? word >> 24 : m->code[2u * instruction + 1u];
+}
+static uint32_t target(const lzd_map *m, uint32_t instruction) { return m->code[2u * instruction] >> 8 & 0xFFu; }
+static uint32_t opcode(const lzd_map *m, uint32_t instruction) { return m->code[2u * instruction] & 0xFFu; }
+
+/* Rule 4. */
+static lzd_status check_code(const lzd_map *m, uint32_t dtype)
+{
+    uint32_t written[8] = {0}; /* a bit a slot */
+    const uint32_t slots = m->n_in + m->n_out + m->n_temp;
+    for (uint32_t s = 0; s < m->n_in; s++) {
+        written[s / 32u] |= 1u << s % 32u;
+    }
+    for (uint32_t k = 0; k < m->n_instr; k++) {
+        const uint32_t op = opcode(m, k), d = target(m, k);
+        CHECK(op < lzd_op_count && lzd_op_arity[op] != 0u, LZD_ERROR_KERNEL);
+        CHECK(op == OP_LOAD || op == OP_STORE || (dtype == F32 ? lzd_ops_f32[op] != NULL : lzd_ops_f64[op] != NULL), LZD_ERROR_KERNEL);
+        for (uint32_t a = 0; a < lzd_op_arity[op]; a++) {
+            const uint32_t s = argument(m, k, a);
+            CHECK(s < slots && (written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
+            CHECK(op == OP_LOAD ? s < m->n_in : slot_dtype(m, s, dtype) == dtype, LZD_ERROR_STEP);
+        }
+        CHECK(d >= m->n_in && d < slots, LZD_ERROR_STEP);
+        CHECK(op == OP_STORE ? d < m->n_in + m->n_out : slot_dtype(m, d, dtype) == dtype, LZD_ERROR_STEP);
+        CHECK(d >= m->n_in + m->n_out || (written[d / 32u] >> d % 32u & 1u) == 0u, LZD_ERROR_STEP);
+        written[d / 32u] |= 1u << d % 32u;
+    }
+    for (uint32_t s = m->n_in; s < m->n_in + m->n_out; s++) {
+        CHECK((written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
+    }
+    return LZD_OK;
+}
+
+/* Rule 3: may the output in slot `out` lie on the bytes of input `in`? */
+static bool in_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_t *in_buffer, uint32_t out, uint32_t in)
+{
+    if (out_buffer[1] != in_buffer[1] || out_buffer[2] != in_buffer[2] || lzd_dtype(out_buffer) != lzd_dtype(in_buffer) ||
+        in == m->tile || !lzd_map_contiguous(m, in)) {
+        return false;
+    }
+    bool done = false;
+    for (uint32_t k = 0; k < m->n_instr; k++) {
+        for (uint32_t a = 0; done && a < lzd_op_arity[opcode(m, k)]; a++) {
+            if (argument(m, k, a) == in) {
+                return false;
+            }
+        }
+        done = done || target(m, k) == out;
+    }
+    return true;
+}
+
+static lzd_status check_reach(const uint32_t *plan, const uint32_t *step, const lzd_map *m, uint32_t in)
+{
+    const uint32_t *item = m->inputs + in * (2u + m->rank), *b = buffer_of(plan, step, in);
+    CHECK(item[0] == lzd_dtype(b), LZD_ERROR_STEP);
+    if (in == m->tile) {
+        return LZD_OK;
+    }
+    int64_t low = item[1], high = item[1];
+    for (uint32_t d = 0; d < m->rank; d++) { /* |stride| < 2^31 and extents < 2^32, at most 8 of them: checked as it grows */
+        const int64_t reach = (int64_t)(int32_t)item[2u + d] * (int64_t)(m->dims[d] - 1u);
+        CHECK(reach > -((int64_t)1 << 40) && reach < (int64_t)1 << 40, LZD_ERROR_STEP);
+        low += reach < 0 ? reach : 0;
+        high += reach > 0 ? reach : 0;
+    }
+    CHECK(low >= 0 && sat_mul((uint64_t)high + 1u, lzd_itemsize(item[0])) <= b[2], LZD_ERROR_STEP);
+    return LZD_OK;
+}
+
+static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const uint32_t *product)
+{
+    const uint32_t n = operands_of(step), dtype = step[0] >> 16;
+    lzd_map m;
+    CHECK(lzd_map_words(step + STEP_HEAD + n, step[1] >> 16, &m), LZD_ERROR_STEP);
+    CHECK(m.n_in + m.n_out + m.n_temp <= 255u && m.n_out != 0u && m.block != 0u && step[2] == 0u, LZD_ERROR_STEP);
+    CHECK(n == m.n_in + m.n_out + (m.n_temp != 0u ? 1u : 0u), LZD_ERROR_STEP);
+    const uint64_t elements = lzd_map_elements(&m);
+    CHECK(elements != 0u && elements <= UINT32_MAX && (product == NULL) == (m.tile == LZD_NONE), LZD_ERROR_STEP);
+    if (product != NULL) {
+        const lzd_kernel *kernel = lzd_find_kernel(product[0] & 0xFFFFu);
+        const uint32_t out = product[STEP_HEAD + kernel->n_operands - 1u];
+        uint64_t extents[LZD_MAX_EXTENTS];
+        kernel->extents(product + STEP_HEAD + kernel->n_operands, extents);
+        CHECK(m.tile < m.n_in && step[STEP_HEAD + m.tile] == out && lzd_map_contiguous(&m, m.tile), LZD_ERROR_STEP);
+        CHECK(extents[kernel->n_operands - 1u] == elements, LZD_ERROR_STEP);
+        for (uint32_t k = 0; k < n; k++) {
+            CHECK(k >= m.n_in || k == m.tile || step[STEP_HEAD + k] != out, LZD_ERROR_STEP);
+            for (uint32_t other = 0; k >= m.n_in && other < kernel->n_operands; other++) {
+                CHECK(!lzd_overlap(buffer_of(plan, step, k), buffer_of(plan, product, other)), LZD_ERROR_OVERLAP);
+            }
+        }
+    }
+    for (uint32_t k = 0; k < m.n_in; k++) {
+        const lzd_status status = check_reach(plan, step, &m, k);
+        CHECK(status == LZD_OK, status);
+    }
+    for (uint32_t k = 0; k < m.n_out; k++) {
+        CHECK(holds(buffer_of(plan, step, m.n_in + k), m.outputs[k], elements), LZD_ERROR_STEP);
+    }
+    CHECK(m.n_temp == 0u || holds(buffer_of(plan, step, n - 1u), dtype, sat_mul(m.n_temp, m.block)), LZD_ERROR_STEP);
+    const lzd_status status = check_code(&m, dtype);
+    CHECK(status == LZD_OK, status);
+    for (uint32_t w = m.n_in; w < n; w++) {
+        for (uint32_t k = 0; k < n; k++) {
+            const uint32_t *a = buffer_of(plan, step, w), *b = buffer_of(plan, step, k);
+            if (k != w && lzd_overlap(a, b)) {
+                CHECK(k < m.n_in && w < m.n_in + m.n_out && in_place(&m, a, b, w, k), LZD_ERROR_OVERLAP);
+            }
+        }
+    }
+    return LZD_OK;
+}
+
+static lzd_status check_step(const uint32_t *plan, const uint32_t *step, const uint32_t *product, const uint32_t *following)
+{
+    const uint32_t n = operands_of(step), dtype = step[0] >> 16;
+    CHECK(n != 0u && n <= MAX_OPERANDS && (dtype == F32 || dtype == F64), LZD_ERROR_STEP);
+    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
+    CHECK(kernel != NULL && (dtype == F32 ? kernel->f32 != NULL : kernel->f64 != NULL), LZD_ERROR_KERNEL);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK(step[STEP_HEAD + k] < plan[H_N_BUFFERS], LZD_ERROR_STEP);
+        CHECK(lzd_region(buffer_of(plan, step, k)) != REGION_ZERO, LZD_ERROR_STEP);
+    }
+    CHECK(step[2] == 0u || (following != NULL && is_map(following) && following[2] == 0u), LZD_ERROR_STEP);
+    CHECK(product == NULL || is_map(step), LZD_ERROR_STEP);
+    const lzd_status status = is_map(step) ? check_map(plan, step, product) : check_fixed(plan, step, kernel);
+    CHECK(status == LZD_OK, status);
+    for (uint32_t k = reads_of(step); k < n; k++) {
+        CHECK(lzd_region(buffer_of(plan, step, k)) == REGION_RAM, LZD_ERROR_STEP);
+    }
+    return LZD_OK;
+}
+
+/* Rule 5. Does `buffer` hold its value just before step `end` (a word pointer)? Finds the last step before it that writes
+ * one of its bytes, by reading the entry from its start: there is no memory for a table, and steps have no backward links. */
+static bool is_written(const uint32_t *plan, const uint32_t *entry, const uint32_t *end, uint32_t buffer)
+{
+    const uint32_t *wanted = lzd_buffer_at(plan, buffer);
+    bool live = lzd_region(wanted) == REGION_CONST;
+    for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {
+        live = live || lzd_symbol_at(plan, s)[S_BUFFER] == buffer;
+    }
+    for (uint32_t s = 0; s < entry[E_N_INPUTS]; s++) {
+        live = live || lzd_symbol_at(plan, entry[E_INPUT] + s)[S_BUFFER] == buffer;
+    }
+    for (const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP]; step < end; step += lzd_step_words(step)) {
+        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+            if (step[STEP_HEAD + k] == buffer) {
+                live = true;
+            } else if (lzd_overlap(wanted, buffer_of(plan, step, k))) {
+                live = false;
+            }
+        }
+    }
+    return live;
+}
+
+static lzd_status check_versions(const uint32_t *plan, const uint32_t *entry, uint32_t *at)
+{
+    const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP];
+    for (uint32_t n = 0; n < entry[E_N_STEPS]; n++, step += lzd_step_words(step)) {
+        const uint32_t *before = step; /* a tiled step and its map read what was there before both, but for the tile */
+        for (uint32_t k = 0; k < reads_of(step); k++) {
+            *at = n;
+            CHECK(is_written(plan, entry, before, step[STEP_HEAD + k]), LZD_ERROR_OVERLAP);
+        }
+    }
+    for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {
+        uint32_t buffer = lzd_symbol_at(plan, s)[S_BUFFER];
+        const uint32_t *pair = lzd_section(plan, H_UPDATES) + U_WORDS * entry[E_UPDATE];
+        for (uint32_t k = 0; k < entry[E_N_UPDATES]; k++, pair += U_WORDS) {
+            if (pair[0] == buffer) {
+                buffer = pair[1];
+                break;
+            }
+        }
+        CHECK(is_written(plan, entry, step, buffer), LZD_ERROR_OVERLAP);
+    }
+    for (uint32_t s = 0; s < entry[E_N_OUTPUTS]; s++) {
+        const uint32_t buffer = lzd_symbol_at(plan, entry[E_OUTPUT] + s)[S_BUFFER];
+        CHECK(lzd_region(lzd_buffer_at(plan, buffer)) == REGION_ZERO || is_written(plan, entry, step, buffer), LZD_ERROR_OVERLAP);
+    }
+    return LZD_OK;
+}
+
+static lzd_status check_updates(const uint32_t *plan, const uint32_t *entry)
+{
+    const uint32_t *pair = lzd_section(plan, H_UPDATES) + U_WORDS * entry[E_UPDATE];
+    for (uint32_t k = 0; k < entry[E_N_UPDATES]; k++, pair += U_WORDS) {
+        CHECK(pair[0] < plan[H_N_BUFFERS] && pair[1] < plan[H_N_BUFFERS], LZD_ERROR_ENTRY);
+        const uint32_t *a = lzd_buffer_at(plan, pair[0]), *b = lzd_buffer_at(plan, pair[1]);
+        CHECK(lzd_region(a) == lzd_region(b) && lzd_dtype(a) == lzd_dtype(b) && a[1] == b[1] && a[2] == b[2], LZD_ERROR_ENTRY);
+        bool owned = false;
+        for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {
+            owned = owned || lzd_symbol_at(plan, s)[S_BUFFER] == pair[0];
+        }
+        CHECK(owned, LZD_ERROR_ENTRY);
+    }
+    return LZD_OK;
+}
+
+lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at)
+{
+    const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP], *const end = step + entry[E_STEP_WORDS];
+    const uint32_t *product = NULL;
+    for (uint32_t n = 0; n < entry[E_N_STEPS]; n++) {
+        *at = n;
+        CHECK(end - step >= STEP_HEAD && (uint32_t)(end - step) >= lzd_step_words(step), LZD_ERROR_STEP);
+        const uint32_t *following = step + lzd_step_words(step);
+        const bool more = n + 1u < entry[E_N_STEPS] && end - following >= STEP_HEAD && (uint32_t)(end - following) >= lzd_step_words(following);
+        const lzd_status status = check_step(plan, step, product, more ? following : NULL);
+        CHECK(status == LZD_OK, status);
+        product = step[2] != 0u ? step : NULL;
+        step = following;
+    }
+    *at = entry[E_N_STEPS];
+    CHECK(step == end, LZD_ERROR_STEP);
+    const lzd_status status = check_updates(plan, entry);
+    CHECK(status == LZD_OK, status);
+#if LZD_CHECK_VERSIONS
+    return check_versions(plan, entry, at);
+#else
+    return LZD_OK;
+#endif
+}

@@ -1,0 +1,187 @@
+/* The runtime's own exp, log, tanh, sigmoid and power, for the type T that lzd_f32.h or lzd_f64.h binds.
+ *
+ * Every operation is written in the order in which it happens, fma included; so every machine gives the same bits (a NaN
+ * is a NaN, whatever its sign and payload). No tables, no branches, no other float type: loops over them vectorise.
+ * Errors, measured by tests/kernels/test_math.py: see the bounds there.
+ */
+#ifndef LZD_MATH_H
+#define LZD_MATH_H
+
+#include <string.h>
+
+#define SIGN_BIT ((U)1 << (sizeof(T) * 8u - 1u))
+
+static inline U bits_of(T x)
+{
+    U u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline T from_bits(U u)
+{
+    T x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+#define FIRST(c) T sum = c;
+#define NEXT(c) sum = FMA(sum, x, c);
+static inline T poly_exp(T x)
+{
+    EXP_TERMS(FIRST, NEXT)
+    return sum;
+}
+
+static inline T poly_log(T x)
+{
+    LOG_TERMS(FIRST, NEXT)
+    return sum;
+}
+
+static inline T poly_log2(T x)
+{
+    LOG2_TERMS(FIRST, NEXT)
+    return sum;
+}
+
+/* exp(r) - 1 for |r| <= ln(2)/2 and a little. */
+static inline T expm1_small(T r) { return FMA(r * r, poly_exp(r), r); }
+
+/* y * 2^n, n = the integer in the low bits of `rounded` (an integer + ROUNDER), -2*BIAS < n < 2*BIAS: two exact or
+ * once-rounded factors, so that subnormal results are rounded once. */
+static inline T scale(T y, T rounded)
+{
+    const U n = bits_of(rounded) - bits_of(ROUNDER) + 2u * BIAS;
+    const U half = n >> 1;
+    return y * from_bits(half << MANTISSA_BITS) * from_bits((n - half) << MANTISSA_BITS);
+}
+
+/* x - n ln 2 for the nearest n; *rounded is n + ROUNDER. */
+static inline T reduce_exp(T x, T *rounded)
+{
+    *rounded = x * LOG2_E + ROUNDER;
+    const T n = *rounded - ROUNDER;
+    return FMA(n, -LN2_LO, FMA(n, -LN2_HI, x));
+}
+
+static inline T lzd_exp(T x)
+{
+    T rounded;
+    T y = x < EXP_LOW ? EXP_LOW : x; /* a NaN passes */
+    y = y > EXP_HIGH ? EXP_HIGH : y;
+    const T r = reduce_exp(y, &rounded);
+    return scale((T)1 + expm1_small(r), rounded);
+}
+
+/* x = 2^exponent * (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); x positive and finite. Returns f. */
+static inline T split_log(T x, T *exponent)
+{
+    const bool tiny = x < MIN_NORMAL;
+    const U u = bits_of(tiny ? x * SUBNORMAL_SCALE : x) + (ONE_BITS - SQRT_HALF_BITS);
+    const T e = (T)(int32_t)(u >> MANTISSA_BITS) - (T)BIAS;
+    *exponent = tiny ? e - (T)SUBNORMAL_EXPONENT : e;
+    return from_bits((u & (((U)1 << MANTISSA_BITS) - 1u)) + SQRT_HALF_BITS) - (T)1;
+}
+
+/* log(1 + f) = f - f^2/2 + s (f^2/2 + s^2 poly(s^2)), s = f / (2 + f). */
+static inline T lzd_log(T x)
+{
+    T e;
+    const T f = split_log(x, &e);
+    const T s = f / ((T)2 + f);
+    const T z = s * s;
+    const T half = (T)0.5 * f * f;
+    const T tail = FMA(s, FMA(z, poly_log(z), half), e * LN2_LO);
+    T y = FMA(e, LN2_HI, f - (half - tail));
+    y = x == from_bits(INFINITY_BITS) ? x : y;
+    y = x == (T)0 ? -from_bits(INFINITY_BITS) : y;
+    return x >= (T)0 ? y : from_bits(NAN_BITS);
+}
+
+/* expm1(2|x|) / (expm1(2|x|) + 2), with the sign of x. */
+static inline T lzd_tanh(T x)
+{
+    T rounded;
+    T a = ABS(x);
+    a = a > TANH_HIGH ? TANH_HIGH : a;
+    const T r = reduce_exp((T)2 * a, &rounded);
+    const T two = scale((T)1, rounded);
+    const T t = FMA(two, expm1_small(r), two - (T)1);
+    return from_bits(bits_of(t / (t + (T)2)) | (bits_of(x) & SIGN_BIT));
+}
+
+/* 1 / (1 + e) or e / (1 + e), e = exp(-|x|). */
+static inline T lzd_sigmoid(T x)
+{
+    const T e = lzd_exp(-ABS(x));
+    return (x < (T)0 ? e : (T)1) / ((T)1 + e);
+}
+
+/* log2 of a positive finite x as an unevaluated sum: returns the high part, *low gets the rest. The logarithm of 1 + f is
+ * s (C0 + z (C1 + z poly(z))) with s = f / (2 + f), z = s^2; all but the polynomial in pairs. */
+static inline T log2_pair(T x, T *low)
+{
+    T e;
+    const T f = split_log(x, &e);
+    const T dh = (T)2 + f;
+    const T dl = f - (dh - (T)2);
+    const T sh = f / dh;
+    const T sl = FMA(-sh, dl, FMA(-sh, dh, f)) / dh;
+    const T zh = sh * sh;
+    const T zl = FMA((T)2 * sh, sl, FMA(sh, sh, -zh));
+    const T q = zh * poly_log2(zh);
+    const T uh = C1_HI + q;
+    const T ul = (q - (uh - C1_HI)) + C1_LO;
+    const T vh = zh * uh;
+    const T vl = FMA(zl, uh, FMA(zh, ul, FMA(zh, uh, -vh)));
+    const T wh = C0_HI + vh;
+    const T wl = (vh - (wh - C0_HI)) + (vl + C0_LO);
+    const T lh = sh * wh;
+    const T ll = FMA(sl, wh, FMA(sh, wl, FMA(sh, wh, -lh)));
+    const T high = e + lh;
+    *low = (lh - (high - e)) + ll;
+    return high;
+}
+
+/* 2^(y log2 |x|); then the cases of C99's pow, which are NumPy's. */
+static inline T lzd_pow(T x, T y)
+{
+    const T infinity = from_bits(INFINITY_BITS);
+    const T a = ABS(x);
+    const bool ordinary = a > (T)0 && a < infinity;
+    T low;
+    const T high = log2_pair(ordinary ? a : (T)1, &low);
+    T p = y * high;
+    T rest = FMA(y, low, FMA(y, high, -p));
+    const bool clamped = !(p > EXP2_LOW && p < EXP2_HIGH); /* a NaN too: y infinite and |x| 1, or y a NaN */
+    rest = clamped ? (T)0 : rest;
+    p = p > EXP2_HIGH ? EXP2_HIGH : p;
+    p = p < EXP2_LOW ? EXP2_LOW : p;
+    const T rounded = p + ROUNDER;
+    const T r = ((p - (rounded - ROUNDER)) + rest) * LN2;
+    T result = scale((T)1 + expm1_small(r), rounded);
+
+    const bool up = y > (T)0;
+    result = a == (T)0 ? (up ? (T)0 : infinity) : result;
+    result = a == infinity ? (up ? infinity : (T)0) : result;
+    result = a == (T)1 ? (T)1 : result;
+
+    const T b = ABS(y);
+    const T shifted = b < INTEGERS ? b + INTEGERS : b; /* its last bit is worth 1 */
+    const bool integer = b >= INTEGERS || shifted - INTEGERS == b;
+    const bool odd = integer && b < (T)2 * INTEGERS && (bits_of(shifted) & 1u) != 0u;
+    const bool negative = (bits_of(x) & SIGN_BIT) != 0u;
+    result = negative && odd ? -result : result;
+    result = negative && !integer && ordinary ? from_bits(NAN_BITS) : result;
+    result = x != x || y != y ? from_bits(NAN_BITS) : result;
+    return y == (T)0 || x == (T)1 ? (T)1 : result;
+}
+
+#define EXP(a) lzd_exp(a)
+#define LOG(a) lzd_log(a)
+#define TANH(a) lzd_tanh(a)
+#define SIGMOID(a) lzd_sigmoid(a)
+#define POW(a, b) lzd_pow(a, b)
+
+#endif

@@ -1,0 +1,140 @@
+/* Names, places and descriptions in a plan that has been checked. */
+#include "lzd_internal.h"
+
+#include <string.h>
+
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static const char *name_at(const uint32_t *plan, uint32_t offset) { return (const char *)lzd_section(plan, H_STRINGS) + offset; }
+
+void *lzd_place(const lzd_model *model, uint32_t buffer)
+{
+    const uint32_t *b = lzd_buffer_at(model->plan, buffer);
+    if (lzd_region(b) == REGION_RAM) {
+        return model->ram + b[1];
+    }
+    if (lzd_region(b) == REGION_CONST) {
+        /* The kernels take void *const *; what lies in a plan is only ever read (SPEC rule 2). */
+        union { const uint32_t *from; uint8_t *to; } cast = {lzd_section(model->plan, H_CONSTS)};
+        return cast.to + b[1];
+    }
+    return NULL;
+}
+
+uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes)
+{
+    const uint32_t *h = plan;
+    return plan != NULL && ((uintptr_t)plan & 3u) == 0u && plan_bytes >= H_WORDS * 4u && h[H_MAGIC] == 0x1A505A4Cu ? h[H_RAM] : 0u;
+}
+
+static uint32_t find_symbol(const uint32_t *plan, uint32_t first, uint32_t count, const char *name)
+{
+    for (uint32_t s = first; s < first + count; s++) {
+        if (same(name_at(plan, lzd_symbol_at(plan, s)[S_NAME]), name)) {
+            return s;
+        }
+    }
+    return LZD_NONE;
+}
+
+uint32_t lzd_find(const lzd_model *model, const char *name) { return find_symbol(model->plan, 0u, model->plan[H_N_STATE], name); }
+
+uint32_t lzd_find_entry(const lzd_model *model, const char *name)
+{
+    for (uint32_t e = 0; e < model->plan[H_N_ENTRIES]; e++) {
+        if (same(name_at(model->plan, lzd_entry_at(model->plan, e)[E_NAME]), name)) {
+            return e;
+        }
+    }
+    return LZD_NONE;
+}
+
+uint32_t lzd_find_io(const lzd_model *model, uint32_t entry, const char *name)
+{
+    if (entry >= model->plan[H_N_ENTRIES]) {
+        return LZD_NONE;
+    }
+    const uint32_t *e = lzd_entry_at(model->plan, entry);
+    const uint32_t found = find_symbol(model->plan, e[E_INPUT], e[E_N_INPUTS], name);
+    return found != LZD_NONE ? found : find_symbol(model->plan, e[E_OUTPUT], e[E_N_OUTPUTS], name);
+}
+
+lzd_status lzd_describe(const lzd_model *model, uint32_t symbol, lzd_symbol *out)
+{
+    const uint32_t *plan = model->plan;
+    if (symbol >= plan[H_N_SYMBOLS]) {
+        return LZD_ERROR_INDEX;
+    }
+    const uint32_t *s = lzd_symbol_at(plan, symbol), *b = lzd_buffer_at(plan, s[S_BUFFER]);
+    out->name = name_at(plan, s[S_NAME]);
+    out->dims = lzd_section(plan, H_DIMS) + s[S_DIMS];
+    out->rank = s[S_RANK];
+    out->bytes = b[2];
+    out->kind = (uint8_t)lzd_kind(b);
+    out->dtype = (uint8_t)lzd_dtype(b);
+    out->region = (uint8_t)lzd_region(b);
+    out->buffer = s[S_BUFFER];
+    return LZD_OK;
+}
+
+lzd_status lzd_describe_entry(const lzd_model *model, uint32_t entry, lzd_entry *out)
+{
+    if (entry >= model->plan[H_N_ENTRIES]) {
+        return LZD_ERROR_INDEX;
+    }
+    const uint32_t *e = lzd_entry_at(model->plan, entry);
+    out->name = name_at(model->plan, e[E_NAME]);
+    out->first_input = e[E_INPUT], out->n_inputs = e[E_N_INPUTS];
+    out->first_output = e[E_OUTPUT], out->n_outputs = e[E_N_OUTPUTS];
+    out->n_steps = e[E_N_STEPS];
+    return LZD_OK;
+}
+
+void *lzd_data(const lzd_model *model, uint32_t symbol)
+{
+    if (symbol >= model->plan[H_N_SYMBOLS]) {
+        return NULL;
+    }
+    const uint32_t buffer = lzd_symbol_at(model->plan, symbol)[S_BUFFER];
+    return lzd_region(lzd_buffer_at(model->plan, buffer)) == REGION_RAM ? lzd_place(model, buffer) : NULL;
+}
+
+lzd_status lzd_write(lzd_model *model, uint32_t symbol, const void *from, size_t bytes)
+{
+    lzd_symbol s;
+    if (lzd_describe(model, symbol, &s) != LZD_OK) {
+        return LZD_ERROR_INDEX;
+    }
+    if (s.region != REGION_RAM) {
+        return LZD_ERROR_READ_ONLY;
+    }
+    if (bytes != s.bytes) {
+        return LZD_ERROR_SIZE;
+    }
+    memcpy(lzd_place(model, s.buffer), from, bytes);
+    return LZD_OK;
+}
+
+lzd_status lzd_read(const lzd_model *model, uint32_t symbol, void *to, size_t bytes)
+{
+    lzd_symbol s;
+    if (lzd_describe(model, symbol, &s) != LZD_OK) {
+        return LZD_ERROR_INDEX;
+    }
+    if (bytes != s.bytes) {
+        return LZD_ERROR_SIZE;
+    }
+    if (s.region == REGION_ZERO) {
+        memset(to, 0, bytes);
+    } else {
+        memcpy(to, lzd_place(model, s.buffer), bytes);
+    }
+    return LZD_OK;
+}

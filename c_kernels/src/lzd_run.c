@@ -1,0 +1,188 @@
+/* Opens a plan in a block of RAM, and runs its entries. */
+#include "lzd_internal.h"
+
+#include <string.h>
+
+typedef char model_fits_its_bytes[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES ? 1 : -1];
+
+const char *lzd_status_text(lzd_status status)
+{
+    static const char *const texts[LZD_STATUS_COUNT] = {
+        "ok",
+        "the plan must lie at a multiple of 8 bytes, the RAM at a multiple of 16",
+        "the plan is not as long as it says: truncated or padded",
+        "these bytes are not a lazydiff plan",
+        "the plan has another format version or a newer kernel table than this runtime",
+        "the plan was made for the other byte order",
+        "the plan's bytes have changed since it was written (CRC)",
+        "the plan's header names a section or a count out of range",
+        "the plan has a buffer out of range",
+        "the plan has a symbol out of range",
+        "the plan has an entry out of range",
+        "the plan has a step with a kernel, operand or attribute out of range",
+        "the plan needs a kernel or an opcode that this build does not have",
+        "a step of the plan writes over bytes that are still needed, or reads bytes that hold nothing",
+        "the RAM block is smaller than the plan needs",
+        "there is no such entry or symbol",
+        "the number of bytes is not the symbol's",
+        "this symbol can't be written",
+        "an input holds a value outside its range, such as a label too large",
+        "an input that must be finite holds a NaN or an infinity",
+    };
+    return (unsigned)status < LZD_STATUS_COUNT ? texts[status] : "unknown status";
+}
+
+void lzd_reset(lzd_model *model)
+{
+    const uint32_t *plan = model->plan;
+    for (uint32_t n = 0; n < plan[H_N_STATE]; n++) {
+        const uint32_t *s = lzd_symbol_at(plan, n), *b = lzd_buffer_at(plan, s[S_BUFFER]);
+        if (lzd_region(b) != REGION_RAM) {
+            continue;
+        }
+        if (s[S_INIT] == LZD_NONE) {
+            memset(model->ram + b[1], 0, b[2]);
+        } else {
+            memcpy(model->ram + b[1], (const uint8_t *)lzd_section(plan, H_INIT) + s[S_INIT], b[2]);
+        }
+    }
+}
+
+lzd_status lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes)
+{
+    *model = NULL;
+    const lzd_status status = lzd_check(plan, plan_bytes, NULL);
+    if (status != LZD_OK) {
+        return status;
+    }
+    if (((uintptr_t)ram & 15u) != 0u) {
+        return LZD_ERROR_ALIGNMENT;
+    }
+    if (ram == NULL || ram_bytes < ((const uint32_t *)plan)[H_RAM]) {
+        return LZD_ERROR_RAM;
+    }
+    lzd_model *made = ram;
+    made->plan = plan;
+    made->ram = ram;
+    made->error_at = made->error_item = LZD_NONE;
+    lzd_reset(made);
+    *model = made;
+    return LZD_OK;
+}
+
+/* Is every element of an input what the plan expects? error_item says which is not. */
+static lzd_status check_input(lzd_model *model, uint32_t symbol)
+{
+    const uint32_t *s = lzd_symbol_at(model->plan, symbol), *b = lzd_buffer_at(model->plan, s[S_BUFFER]);
+    const void *data = lzd_place(model, s[S_BUFFER]);
+    const uint32_t n = b[2] / lzd_itemsize(lzd_dtype(b));
+    const bool wide = lzd_dtype(b) == F64;
+    for (uint32_t i = 0; s[S_CHECK] != 0u && i < n; i++) {
+        bool good;
+        if (s[S_CHECK] == 1u) {
+            const int32_t value = ((const int32_t *)data)[i];
+            good = value >= (int32_t)s[S_LOW] && value <= (int32_t)s[S_HIGH];
+        } else { /* the exponent's bits tell NaN and infinity */
+            const uint32_t top = ((const uint32_t *)data)[wide ? 2u * i + 1u : i];
+            const uint32_t mask = wide ? 0x7FF00000u : 0x7F800000u;
+            good = (top & mask) != mask;
+        }
+        if (!good) {
+            model->error_at = symbol;
+            model->error_item = i;
+            return s[S_CHECK] == 1u ? LZD_ERROR_INPUT_RANGE : LZD_ERROR_INPUT_FINITE;
+        }
+    }
+    return LZD_OK;
+}
+
+/* One step made ready: its function, operands, attributes and rows. */
+typedef struct ready {
+    lzd_kernel_fn run;
+    const uint32_t *attrs;
+    uint32_t rows;
+    void *p[MAX_OPERANDS];
+} ready;
+
+static void prepare(const lzd_model *model, const uint32_t *step, ready *r)
+{
+    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
+    const uint32_t n = step[1] & 0xFFFFu;
+    r->run = step[0] >> 16 == F64 ? kernel->f64 : kernel->f32;
+    r->attrs = step + STEP_HEAD + n;
+    for (uint32_t k = 0; k < n; k++) {
+        r->p[k] = lzd_place(model, step[STEP_HEAD + k]);
+    }
+    if (kernel->number == MAP) {
+        lzd_map map;
+        (void)lzd_map_words(r->attrs, LZD_NONE, &map);
+        r->rows = (uint32_t)lzd_map_elements(&map);
+    } else {
+        uint64_t extents[LZD_MAX_EXTENTS];
+        kernel->extents(r->attrs, extents);
+        r->rows = (uint32_t)extents[kernel->n_operands];
+    }
+}
+
+/* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Kept apart from the plain
+ * loop so that only tiled plans pay its stack. */
+static void run_tiles(const lzd_model *model, const ready *product, const uint32_t *map_step, uint32_t tile)
+{
+    ready map;
+    prepare(model, map_step, &map);
+    const uint32_t columns = map.rows / product->rows;
+    for (uint32_t row = 0; row < product->rows; row += tile) {
+        const uint32_t end = product->rows - row < tile ? product->rows : row + tile;
+        product->run(product->p, product->attrs, row, end);
+        map.run(map.p, map.attrs, row * columns, end * columns);
+    }
+}
+
+lzd_status lzd_run(lzd_model *model, uint32_t entry)
+{
+    if (entry >= model->plan[H_N_ENTRIES]) {
+        return LZD_ERROR_INDEX;
+    }
+    const uint32_t *e = lzd_entry_at(model->plan, entry);
+    for (uint32_t k = 0; k < e[E_N_INPUTS]; k++) {
+        const lzd_status status = check_input(model, e[E_INPUT] + k);
+        if (status != LZD_OK) {
+            return status;
+        }
+    }
+    const uint32_t *step = lzd_section(model->plan, H_STEPS) + e[E_STEP];
+    const uint32_t *const end = step + e[E_STEP_WORDS];
+    ready r;
+    while (step < end) {
+        prepare(model, step, &r);
+        const uint32_t tile = step[2];
+        step += lzd_step_words(step);
+        if (tile != 0u) {
+            run_tiles(model, &r, step, tile);
+            step += lzd_step_words(step);
+        } else {
+            r.run(r.p, r.attrs, 0u, r.rows);
+        }
+    }
+    return LZD_OK;
+}
+
+lzd_status lzd_call(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs)
+{
+    if (entry >= model->plan[H_N_ENTRIES]) {
+        return LZD_ERROR_INDEX;
+    }
+    const uint32_t *e = lzd_entry_at(model->plan, entry);
+    for (uint32_t k = 0; k < e[E_N_INPUTS]; k++) {
+        const uint32_t buffer = lzd_symbol_at(model->plan, e[E_INPUT] + k)[S_BUFFER];
+        memcpy(lzd_place(model, buffer), inputs[k], lzd_buffer_at(model->plan, buffer)[2]);
+    }
+    const lzd_status status = lzd_run(model, entry);
+    for (uint32_t k = 0; status == LZD_OK && k < e[E_N_OUTPUTS]; k++) {
+        const uint32_t symbol = e[E_OUTPUT] + k;
+        if (outputs[k] != NULL) {
+            (void)lzd_read(model, symbol, outputs[k], lzd_buffer_at(model->plan, lzd_symbol_at(model->plan, symbol)[S_BUFFER])[2]);
+        }
+    }
+    return status;
+}
