@@ -13,19 +13,19 @@ help: ## this list
 demo: $(BIN)/.demo ## fine-tune a digit recogniser in 80 KiB, end to end
 	$(RUN) -m lazydiff.examples.digits
 
-test: $(BIN)/.all ## every test; what a machine lacks is installed first, or skipped with a line that says so
+test: $(BIN)/.dev build/.toolchains ## every test; what a machine lacks is installed first, or skipped with a line that says so
 	$(PYTEST)
 
 test-tiny: $(BIN)/.dev ## the two-second test
 	$(PYTEST) tests/test_tiny.py
 
-test-c: $(BIN)/.all ## the C runtime and the exported C
+test-c: $(BIN)/.dev build/.toolchains ## the C runtime and the exported C
 	$(PYTEST) tests/kernels tests/run tests/export
 
-test-mpy: $(BIN)/.all ## the MicroPython port, on real interpreters
+test-mpy: $(BIN)/.dev build/.toolchains ## the MicroPython port, on real interpreters
 	$(PYTEST) tests/ports -k micropython
 
-test-m4: $(BIN)/.all ## the Cortex-M port, in QEMU
+test-m4: $(BIN)/.dev build/.toolchains ## the Cortex-M port, in QEMU
 	$(PYTEST) tests/ports -k cortex
 
 lint: $(BIN)/.dev ## ruff: rules and format
@@ -44,7 +44,7 @@ gen: $(BIN)/.dev ## write the generated files again
 gen-check: $(BIN)/.dev ## fail if a generated file is stale
 	$(RUN) tools/generate.py --check
 
-sizes: $(BIN)/.all ## bytes of the C library on each target
+sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 	$(RUN) tools/sizes.py
 
 bench: $(BIN)/.dev ## the numbers in the README
@@ -69,6 +69,6 @@ $(BIN)/.dev: $(C_SOURCES) pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,examples]'
 	@touch $@ $(BIN)/.demo
 
-$(BIN)/.all: $(BIN)/.dev tools/toolchains.sh
+build/.toolchains: tools/toolchains.sh
 	PYTHON=$(PYTHON) sh tools/toolchains.sh all
-	@touch $@
+	@mkdir -p build && touch $@

@@ -138,3 +138,13 @@ lzd_status lzd_read(const lzd_model *model, uint32_t symbol, void *to, size_t by
     }
     return LZD_OK;
 }
+
+const lzd_kernel *lzd_find_kernel(uint32_t number)
+{
+    for (uint32_t k = 0; k < lzd_kernel_count; k++) {
+        if (lzd_kernels[k].number == number) {
+            return &lzd_kernels[k];
+        }
+    }
+    return NULL;
+}
