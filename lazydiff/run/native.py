@@ -168,7 +168,7 @@ class Call:
 
     def set_output(self, index: int, array: np.ndarray) -> None:
         """Where an output goes from now on. The array must be writeable."""
-        self._outputs[index] = self._from_buffer(array, True)
+        self._outputs[index] = self._from_buffer(array, require_writable=True)
 
     def run(self, inputs: Sequence[np.ndarray]) -> int:
         """Copy the inputs in, run the entry, copy the outputs out; the status."""
