@@ -42,7 +42,7 @@ def check_name(name: str, taken_files: Set[str]) -> None:
 
 def quoted(name: str) -> str:
     """A name for a C comment: in quotes, ASCII, and without anything that would end the comment or open another."""
-    return json.dumps(name).replace("/", "\\/")
+    return re.sub(r"/(?=\*)|(?<=\*)/", r"\\u002f", json.dumps(name))
 
 
 @dataclass(slots=True)

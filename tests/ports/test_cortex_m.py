@@ -146,3 +146,6 @@ def test_no_function_of_the_library_takes_more_stack_than_its_budget(board: str)
             frames[where] = int(size)
     assert frames
     assert {w: s for w, s in frames.items() if s > BUDGETS["stack"]["frame_most"]} == {}
+    kernels = {w: s for w, s in frames.items() if re.search(":lzd_(k|op)_", w)}
+    assert kernels
+    assert {w: s for w, s in kernels.items() if s > BUDGETS["stack"]["kernel_frame_most"]} == {}
