@@ -37,7 +37,7 @@ ALL: tuple[Dtype, ...] = (f32, f64, i32, u8, i8, bool_)
 FLOATS: tuple[Dtype, ...] = (f32, f64)
 BY_CODE: dict[int, Dtype] = {d.code: d for d in ALL}
 BY_NAME: dict[str, Dtype] = {d.name: d for d in ALL}
-_NUMPY = {
+_NUMPY: dict[int, np.dtype] = {
     1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"),
     4: np.dtype("u1"), 5: np.dtype("i1"), 6: np.dtype("?"),
 }  # fmt: skip

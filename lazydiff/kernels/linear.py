@@ -91,7 +91,8 @@ def conv2d(p: Arrays, v: Ints, begin: int, end: int) -> None:
 
 @kernel(21, f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] {_CONV_ATTRS}", rows="n*h")
 def conv2d_grad_x(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """x[n][r][s][c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of y[n][i][j][f] * weight[di][dj][c][f].
+    """x[n][r][s][c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
+    y[n][i][j][f] * weight[di][dj][c][f].
 
     Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y, weight, lane), f ascending within a tap; at the end
     ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)).
@@ -105,7 +106,9 @@ def conv2d_grad_x(p: Arrays, v: Ints, begin: int, end: int) -> None:
 
 @kernel(22, f"x:in[{_X}] y:in[{_Y}] out:out[{_W}] {_CONV_ATTRS}", rows="kh*kw*c")
 def conv2d_grad_w(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """weight[di][dj][c][f] = sum over (n, i, j) of x[n][i*sh+di-ph][j*sw+dj-pw][c] * y[n][i][j][f]; from 0, that order, one fma a term."""
+    """weight[di][dj][c][f] = sum over (n, i, j) of x[n][i*sh+di-ph][j*sw+dj-pw][c] * y[n][i][j][f];
+    from 0, that order, one fma a term.
+    """
     x, y = _shaped(p, v, "x", "x"), _shaped(p, v, "y", "y")
     w = np.zeros((v["kh"], v["kw"], v["c"], v["f"]), x.dtype)
     for di, dj, i, j, rows, columns in _taps(v):

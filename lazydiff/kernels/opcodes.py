@@ -38,7 +38,11 @@ def opcode(number: int, name: str, arity: int, meaning: Callable[..., np.ndarray
 
 
 def _sigmoid(a: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-a))
+    return np.asarray(1 / (1 + np.exp(-a)), a.dtype)
+
+
+def _where(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return np.where(a != 0, b, c)
 
 
 def _compare(ufunc: np.ufunc) -> Callable[..., np.ndarray]:
@@ -71,5 +75,5 @@ opcode(39, "less", 2, _compare(np.less), "a < b ? (T)1 : (T)0", "1.0 if a < b el
 opcode(40, "less_equal", 2, _compare(np.less_equal), "a <= b ? (T)1 : (T)0", "1.0 if a <= b else 0.0")
 opcode(41, "equal", 2, _compare(np.equal), "a == b ? (T)1 : (T)0", "1.0 if a == b else 0.0")
 opcode(42, "not_equal", 2, _compare(np.not_equal), "a != b ? (T)1 : (T)0", "1.0 if a != b else 0.0")
-opcode(64, "where", 3, lambda a, b, c: np.where(a != 0, b, c), "a != (T)0 ? b : c", "b if a != 0.0 else c")
+opcode(64, "where", 3, _where, "a != (T)0 ? b : c", "b if a != 0.0 else c")
 opcode(65, "fma", 3, lambda a, b, c: a * b + c, "FMA(a, b, c)", "a * b + c")

@@ -108,10 +108,10 @@ class Program:
 def cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Casts as `load` and `store` do: to an integer truncating, saturating, NaN to 0; to bool x != 0."""
     if dtype == np.bool_:
-        return x != 0
+        return np.asarray(x != 0)
     if dtype.kind in "iu" and x.dtype.kind == "f":
         info = np.iinfo(dtype)
-        safe = np.clip(np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0.0), info.min, info.max)
+        safe: np.ndarray = np.clip(np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0.0), info.min, info.max)
         return safe.astype(dtype)
     return x.astype(dtype)
 
@@ -120,7 +120,7 @@ def run_program(
     program: Program, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], dtype: Dtype, begin: int, end: int
 ) -> None:
     """The numpy meaning of `map`: compute elements begin..end-1 of every output. Arrays are flat, whole buffers."""
-    slots: list[np.ndarray | None] = []
+    slots: list[np.ndarray] = []
     index = np.unravel_index(np.arange(begin, end), program.dims) if program.dims else ()
     for number, (item, data) in enumerate(zip(program.inputs, inputs, strict=True)):
         if number == program.tile:
@@ -131,7 +131,7 @@ def run_program(
                 where += index[axis] * stride
             slots.append(data[where])
     first_out = len(slots)
-    slots += [None] * (len(outputs) + program.n_temps)
+    slots += [np.empty(0)] * (len(outputs) + program.n_temps)
     with np.errstate(all="ignore"):
         for i in program.instructions:
             code = OPCODES[i.opcode]
@@ -153,5 +153,3 @@ def map(p: object, v: object, begin: int, end: int) -> None:  # noqa: A001 - the
     input that is read contiguously, if no instruction after the one that writes the output reads that input.
     """
     raise NotImplementedError("map has operands of its own: use run_program")
-
-

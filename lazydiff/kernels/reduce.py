@@ -43,5 +43,3 @@ def reduce_min(p: Arrays, v: Ints, begin: int, end: int) -> None:
 def argmax(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[o][i] = the least r at which x[o][r][i] is greatest; the first NaN counts as greatest."""
     p["out"][:] = _view(p, v).argmax(axis=1).reshape(-1)
-
-
