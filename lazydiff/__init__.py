@@ -67,7 +67,3 @@ from lazydiff.plan.model import Plan
 from lazydiff.run.session import Session
 
 __version__ = "0.1.0"
-__all__ = [name for name in dir() if not name.startswith("_") and name not in {
-    "dtypes", "errors", "export", "firmware", "frontend", "graph", "kernels", "memory", "ops", "passes", "pipeline",
-    "plan", "run",
-}]  # fmt: skip

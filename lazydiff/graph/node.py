@@ -242,8 +242,8 @@ def constant(value: Operand, like: Dtype | None = None) -> Tensor:
     """A constant node. Python numbers take the dtype `like` (f32 without one); arrays keep theirs (f64 stays f64)."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (bool, int, float, np.bool_)):
-        if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
+        if isinstance(value, bool):
             dtype = bool_
         elif like is not None and (like.is_float or isinstance(value, int)):
             dtype = like

@@ -76,6 +76,7 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
                             for v in call.reads
                             if v.kind not in _PERSISTENT
                             and last[id(v)] == at
+                            and id(v) not in forever
                             and id(v) not in taken
                             and v.size_bytes == new.size_bytes
                             and call.may_replace(v, new)

@@ -16,7 +16,7 @@ Partials = Callable[..., Sequence[Tensor | None]]
 def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
     if not xs[0].dtype.is_float or any(x.dtype != xs[0].dtype for x in xs):
         kinds = ", ".join(x.dtype.name for x in xs)
-        raise DtypeError(f"{user_line()}: elementwise arithmetic on {kinds}; cast first, e.g. x.astype(ld.f32) = ld.astype(x, ld.f32)")
+        raise DtypeError(f"{user_line()}: elementwise arithmetic on {kinds}; cast first: ld.astype(x, ld.f32)")
     return xs[0].shape, xs[0].dtype
 
 
@@ -65,9 +65,10 @@ def _mask(test: Tensor, then: Operand, otherwise: Operand) -> Tensor:
     return call("where", test, then, otherwise)
 
 
-def _tie(wins: Tensor, equal: Tensor) -> Tensor:
+def _tie(wins: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """The derivative of max and min: 1 for the winner, a half each on a tie, as torch and JAX do."""
-    return _mask(wins, 1.0, _mask(equal, 0.5, 0.0))
+    half, nothing = constant(0.5, a.dtype), constant(0.0, a.dtype)
+    return _mask(wins, 1.0, _mask(equal(a, b), half, nothing))
 
 
 add = elementwise("add", lambda y, a, b: (one(a), one(b)), arity=2)
@@ -90,8 +91,8 @@ sigmoid = elementwise("sigmoid", lambda y, x: (y * (1 - y),))
 sign = elementwise("sign", None)
 abs = elementwise("abs", lambda y, x: (sign(x),))  # noqa: A001 - NumPy's name; 0 at 0
 relu = elementwise("relu", lambda y, x: (y > 0,))  # reads y only; 0 at 0
-maximum = elementwise("maximum", lambda y, a, b: (_tie(a > b, equal(a, b)), _tie(b > a, equal(a, b))), arity=2)
-minimum = elementwise("minimum", lambda y, a, b: (_tie(a < b, equal(a, b)), _tie(b < a, equal(a, b))), arity=2)
+maximum = elementwise("maximum", lambda y, a, b: (_tie(a > b, a, b), _tie(b > a, a, b)), arity=2)
+minimum = elementwise("minimum", lambda y, a, b: (_tie(a < b, a, b), _tie(b < a, a, b)), arity=2)
 fma = elementwise("fma", lambda y, a, b, c: (b, a, one(c)), arity=3)
 fma.__doc__ = "a * b + c with one rounding."
 
@@ -143,7 +144,6 @@ def _infer_where(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return _infer_float(xs[1:], attrs)
 
 
-# The derivative is a mask, so a NaN in the branch not taken never reaches the gradient's sum.
 declare(
     Op("where", "elementwise", _infer_where, partials=lambda y, c, a, b: (None, c, _not(c)), opcode="where")
 )
@@ -155,7 +155,11 @@ def _not(condition: Tensor) -> Tensor:
 
 
 def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
-    """a where condition holds, else b; broadcasts. A NaN in the branch not taken does not reach value or gradient."""
+    """a where condition holds, else b; broadcasts. A NaN in the branch not taken does not reach the value.
+
+    In the gradient the branch not taken gets a cotangent of 0; where its own derivative is infinite that gives NaN, as in
+    torch and JAX: keep it finite with a second where inside.
+    """
     c = constant(condition)
     return apply("where", *broadcast(c, *together(a, b)))
 
