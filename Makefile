@@ -50,7 +50,7 @@ sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 bench: $(BIN)/.dev ## the numbers in the README
 	$(RUN) -m tools.bench
 
-wheel: $(BIN)/.dev ## dist/lazydiff-*.whl and the source archive
+wheel: $(BIN)/.dev ## dist/lazydiff-*.whl
 	$(BIN)/pip wheel -q --no-deps -w dist .
 
 clean: ## remove what make made
