@@ -7,7 +7,7 @@ typedef struct window {
     uint32_t h, w, c, oh, ow, f, kh, kw, sh, sw, ph, pw;
 } window;
 
-static inline window window_of(const uint32_t *v) /* the three kernels have the same attributes */
+LZD_INLINE window window_of(const uint32_t *v) /* the three kernels have the same attributes */
 {
     const window s = {
         v[LZD_CONV2D_H],  v[LZD_CONV2D_W],  v[LZD_CONV2D_C],  v[LZD_CONV2D_OH], v[LZD_CONV2D_OW], v[LZD_CONV2D_F],

@@ -2,7 +2,7 @@
 #include "lzd_attrs.h"
 
 /* out[j] = sum over k of a[k * a_stride] * b[k * n + j], k ascending, one fma a term, for `columns` values of j. */
-static inline void product_columns(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n, uint32_t columns)
+LZD_INLINE void product_columns(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n, uint32_t columns)
 {
     T sum[LZD_COLUMNS] = {0};
     if (columns == LZD_COLUMNS) {
@@ -23,7 +23,7 @@ static inline void product_columns(T *out, const T *a, size_t a_stride, const T 
     }
 }
 
-static inline void product_row(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n)
+LZD_INLINE void product_row(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n)
 {
     for (uint32_t j = 0; j < n; j += LZD_COLUMNS) {
         product_columns(out + j, a, a_stride, b + j, k, n, n - j < LZD_COLUMNS ? n - j : LZD_COLUMNS);
@@ -55,7 +55,7 @@ LZD_KERNEL void SUFFIX(lzd_k_matmul_tn)(void *const *p, const uint32_t *v, uint3
 }
 
 /* Eight lanes, lane k mod 8, then a fixed tree. */
-static inline T dot_lanes(const T *a, const T *b, uint32_t k)
+LZD_INLINE T dot_lanes(const T *a, const T *b, uint32_t k)
 {
     T l[8] = {0};
     uint32_t i = 0;

@@ -2,7 +2,7 @@
 #include "lzd_attrs.h"
 
 /* Eight lanes, lane r mod 8, then a fixed tree. */
-static inline T sum_lanes(const T *x, uint32_t red)
+LZD_INLINE T sum_lanes(const T *x, uint32_t red)
 {
     T l[8] = {0};
     uint32_t r = 0;

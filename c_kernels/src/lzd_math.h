@@ -11,14 +11,14 @@
 
 #define SIGN_BIT ((U)1 << (sizeof(T) * 8u - 1u))
 
-static inline U bits_of(T x)
+LZD_INLINE U bits_of(T x)
 {
     U u;
     memcpy(&u, &x, sizeof u);
     return u;
 }
 
-static inline T from_bits(U u)
+LZD_INLINE T from_bits(U u)
 {
     T x;
     memcpy(&x, &u, sizeof x);
@@ -27,30 +27,30 @@ static inline T from_bits(U u)
 
 #define FIRST(c) T sum = c;
 #define NEXT(c) sum = FMA(sum, x, c);
-static inline T poly_exp(T x)
+LZD_INLINE T poly_exp(T x)
 {
     EXP_TERMS(FIRST, NEXT)
     return sum;
 }
 
-static inline T poly_log(T x)
+LZD_INLINE T poly_log(T x)
 {
     LOG_TERMS(FIRST, NEXT)
     return sum;
 }
 
-static inline T poly_log2(T x)
+LZD_INLINE T poly_log2(T x)
 {
     LOG2_TERMS(FIRST, NEXT)
     return sum;
 }
 
 /* exp(r) - 1 for |r| <= ln(2)/2 and a little. */
-static inline T expm1_small(T r) { return FMA(r * r, poly_exp(r), r); }
+LZD_INLINE T expm1_small(T r) { return FMA(r * r, poly_exp(r), r); }
 
 /* y * 2^n, n = the integer in the low bits of `rounded` (an integer + ROUNDER), -2*BIAS < n < 2*BIAS: two exact or
  * once-rounded factors, so that subnormal results are rounded once. */
-static inline T scale(T y, T rounded)
+LZD_INLINE T scale(T y, T rounded)
 {
     const U n = bits_of(rounded) - bits_of(ROUNDER) + 2u * BIAS;
     const U half = n >> 1;
@@ -58,14 +58,14 @@ static inline T scale(T y, T rounded)
 }
 
 /* x - n ln 2 for the nearest n; *rounded is n + ROUNDER. */
-static inline T reduce_exp(T x, T *rounded)
+LZD_INLINE T reduce_exp(T x, T *rounded)
 {
     *rounded = x * LOG2_E + ROUNDER;
     const T n = *rounded - ROUNDER;
     return FMA(n, -LN2_LO, FMA(n, -LN2_HI, x));
 }
 
-static inline T lzd_exp(T x)
+LZD_INLINE T lzd_exp(T x)
 {
     T rounded;
     T y = x < EXP_LOW ? EXP_LOW : x; /* a NaN passes */
@@ -75,7 +75,7 @@ static inline T lzd_exp(T x)
 }
 
 /* x = 2^exponent * (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); x positive and finite. Returns f. */
-static inline T split_log(T x, T *exponent)
+LZD_INLINE T split_log(T x, T *exponent)
 {
     const bool tiny = x < MIN_NORMAL;
     const U u = bits_of(tiny ? x * SUBNORMAL_SCALE : x) + (ONE_BITS - SQRT_HALF_BITS);
@@ -85,7 +85,7 @@ static inline T split_log(T x, T *exponent)
 }
 
 /* log(1 + f) = f - f^2/2 + s (f^2/2 + s^2 poly(s^2)), s = f / (2 + f). */
-static inline T lzd_log(T x)
+LZD_INLINE T lzd_log(T x)
 {
     T e;
     const T f = split_log(x, &e);
@@ -100,7 +100,7 @@ static inline T lzd_log(T x)
 }
 
 /* expm1(2|x|) / (expm1(2|x|) + 2), with the sign of x. */
-static inline T lzd_tanh(T x)
+LZD_INLINE T lzd_tanh(T x)
 {
     T rounded;
     T a = ABS(x);
@@ -112,7 +112,7 @@ static inline T lzd_tanh(T x)
 }
 
 /* 1 / (1 + e) or e / (1 + e), e = exp(-|x|). */
-static inline T lzd_sigmoid(T x)
+LZD_INLINE T lzd_sigmoid(T x)
 {
     const T e = lzd_exp(-ABS(x));
     return (x < (T)0 ? e : (T)1) / ((T)1 + e);
@@ -120,7 +120,7 @@ static inline T lzd_sigmoid(T x)
 
 /* log2 of a positive finite x as an unevaluated sum: returns the high part, *low gets the rest. The logarithm of 1 + f is
  * s (C0 + z (C1 + z poly(z))) with s = f / (2 + f), z = s^2; all but the polynomial in pairs. */
-static inline T log2_pair(T x, T *low)
+LZD_INLINE T log2_pair(T x, T *low)
 {
     T e;
     const T f = split_log(x, &e);
@@ -145,7 +145,7 @@ static inline T log2_pair(T x, T *low)
 }
 
 /* 2^(y log2 |x|); then the cases of C99's pow, which are NumPy's. */
-static inline T lzd_pow(T x, T y)
+LZD_INLINE T lzd_pow(T x, T y)
 {
     const T infinity = from_bits(INFINITY_BITS);
     const T a = ABS(x);
