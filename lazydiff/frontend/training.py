@@ -131,11 +131,13 @@ def train_step(
     optimizer: Optimizer,
     trainable: Sequence[str] | None = None,
     outputs: dict[str, Tensor] | None = None,
+    updates: Sequence[tuple[Tensor, Tensor]] = (),
 ) -> Step:
     """One training step on a loss with one element; its output is named "loss".
 
     `trainable` are patterns of parameter names such as ["head.*"] (all without it; the others are frozen and live in
-    flash). `outputs` are further tensors to give back, computed before the update.
+    flash). `outputs` are further tensors to give back, computed before the update; `updates` further (state, new value)
+    pairs, such as a learning rate that decays.
     """
     chosen = parameters(loss)
     if trainable is not None:
@@ -146,7 +148,7 @@ def train_step(
     if not chosen:
         raise GraphError(f"{user_line()}: the loss depends on no parameter; make one with ld.param")
     gradients = grad(loss, chosen)
-    updates = tuple(u for w, g in zip(chosen, gradients, strict=True) for u in optimizer.rule(w, g))
-    return Step({"loss": loss, **(outputs or {})}, updates)
+    pairs = tuple(u for w, g in zip(chosen, gradients, strict=True) for u in optimizer.rule(w, g))
+    return Step({"loss": loss, **(outputs or {})}, (*pairs, *updates))
 
 
