@@ -75,7 +75,7 @@ def _as_step(name: str, spec: EntrySpec) -> Step:
 
 
 def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
-    """Refuse two different leaves of one name: state over the whole plan, inputs within an entry. Returns the leaves."""
+    """Refuse two different leaves of one name: state over the whole plan, inputs in an entry. Returns the leaves."""
     shared: dict[str, Tensor] = {}
     problems = []
     leaves = []
@@ -90,7 +90,9 @@ def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
                 known = inputs if node.op.name == "input" else shared
                 other = known.setdefault(node.name, node)
                 if other is not node:
-                    problems.append(f"two different {node.op.name}s are named {node.name!r}: {other.source}, {node.source}")
+                    problems.append(
+                        f"two different {node.op.name}s are named {node.name!r}: {other.source}, {node.source}"
+                    )
     if problems:
         raise GraphError("\n".join(dict.fromkeys(problems)))
     return leaves

@@ -56,7 +56,7 @@ def network(x: ld.Tensor, seed: int = 0) -> ld.Tensor:
     rng = np.random.default_rng(seed)
 
     def he(*shape: int) -> np.ndarray:  # He et al. 2015: variance 2 / fan-in
-        return (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)
+        return np.asarray(rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1])), np.float32)
 
     def zeros(n: int) -> np.ndarray:
         return np.zeros(n, np.float32)
@@ -101,7 +101,9 @@ def fit(
         order = rng.permutation(len(images))
         for first in range(0, len(images) - BATCH + 1, BATCH):
             chosen = order[first : first + BATCH]
-            losses.append(float(session.train(x=images[chosen], y=labels[chosen])))
+            loss = session.train(x=images[chosen], y=labels[chosen])
+            assert isinstance(loss, float)
+            losses.append(loss)
             tick(losses[-1])
     return losses
 
@@ -150,7 +152,10 @@ def run(folder: str, say: Callable[[str], None], show_bar: bool) -> dict[str, ob
         losses = fit(session, data.train_images, data.train_labels, EPOCHS, 1, tick)
     per_second = steps / (time.perf_counter() - began)
     upright = accuracy(session, data.test_images, data.test_labels)
-    say(f"Trained {steps} steps from scratch, {per_second:,.0f} steps per second, loss {losses[0]:.2f} -> {losses[-1]:.3f}.")
+    say(
+        f"Trained {steps} steps from scratch, {per_second:,.0f} steps per second, "
+        f"loss {losses[0]:.2f} -> {losses[-1]:.3f}."
+    )
     say(f"  held-out accuracy                              {upright:6.1%}")
 
     path = os.path.join(folder, "digits.lzp")
@@ -158,7 +163,7 @@ def run(folder: str, say: Callable[[str], None], show_bar: bool) -> dict[str, ob
     device = ld.Session(ld.load(path))  # as a device would: the plan from its file, the trained parameters put in
     for name, value in session.state().items():
         device.write(name, np.zeros_like(value) if name.endswith(".momentum") else value)
-    device.write("learning_rate", np.float32(FINE_LEARNING_RATE))
+    device.write("learning_rate", FINE_LEARNING_RATE)
     turned = on_its_side(data.test_images)
     flipped = accuracy(device, turned, data.test_labels)
     down = accuracy(device, upside_down(data.test_images), data.test_labels)
@@ -178,7 +183,8 @@ def run(folder: str, say: Callable[[str], None], show_bar: bool) -> dict[str, ob
         file.write(memory_map_svg(plan))
     firmware = os.path.join(folder, "firmware")
     batches = [
-        {"x": data.train_images[i : i + BATCH], "y": data.train_labels[i : i + BATCH]} for i in range(0, 3 * BATCH, BATCH)
+        {"x": data.train_images[i : i + BATCH], "y": data.train_labels[i : i + BATCH]}
+        for i in range(0, 3 * BATCH, BATCH)
     ]
     ld.export_c(plan, firmware, name="digits", inputs=batches)
     say("\nWritten, and what to do next with each:")

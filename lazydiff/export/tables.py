@@ -30,11 +30,15 @@ def _braces(head: str, items: Sequence[str]) -> str:
     line = f"{head} {{{', '.join(items)}}};\n"
     if len(line) <= 120:
         return line
-    return f"{head} {{\n" + textwrap.fill(", ".join(items), 116, initial_indent="    ", subsequent_indent="    ") + "\n};\n"
+    return (
+        f"{head} {{\n"
+        + textwrap.fill(", ".join(items), 116, initial_indent="    ", subsequent_indent="    ")
+        + "\n};\n"
+    )
 
 
 def render_attrs(kernels: Sequence[Kernel], opcodes: Sequence[Opcode]) -> str:
-    """`lzd_attrs.h`: each kernel's contract, the positions of its operands and attributes, its functions' prototypes."""
+    """`lzd_attrs.h`: each kernel's contract, the positions of its operands and attributes, its prototypes."""
     text = HEAD + '#ifndef LZD_ATTRS_H\n#define LZD_ATTRS_H\n\n#include "lzd_internal.h"\n'
     for k in kernels:
         text += "\n" + _comment(f"{k.name}: {k.contract}")
@@ -46,8 +50,8 @@ def render_attrs(kernels: Sequence[Kernel], opcodes: Sequence[Opcode]) -> str:
     text += "\n/* The opcodes of `map`, one block at a time (lzd_internal.h). */\n"
     for dtype in FLOATS:
         t = dtype.c_name
-        text += f"#define LZD_OP_{dtype.name.upper()}(name) \\\n    void lzd_op_##name##_{dtype.name}({t} *d, const {t} *a, "
-        text += f"int32_t sa, const {t} *b, int32_t sb, const {t} *c, int32_t sc, uint32_t n)\n"
+        text += f"#define LZD_OP_{dtype.name.upper()}(name) \\\n    void lzd_op_##name##_{dtype.name}({t} *d, "
+        text += f"const {t} *a, int32_t sa, const {t} *b, int32_t sb, const {t} *c, int32_t sc, uint32_t n)\n"
         text += "".join(f"LZD_OP_{dtype.name.upper()}({o.name});\n" for o in _computed(opcodes))
     return text + "\n#endif\n"
 

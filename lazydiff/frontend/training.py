@@ -50,9 +50,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Labels that are an input are checked at every run before anything is computed.
     """
     if labels.dtype != i32:
-        raise DtypeError(f"{user_line()}: cross_entropy takes i32 labels, not {labels.dtype}: ld.input(name, shape, ld.i32)")
+        raise DtypeError(
+            f"{user_line()}: cross_entropy takes i32 labels, not {labels.dtype}: ld.input(name, shape, ld.i32)"
+        )
     if labels.shape != logits.shape[:-1] or not logits.ndim:
-        raise ShapeError(f"{user_line()}: cross_entropy of logits {logits.shape} takes labels {logits.shape[:-1]}, not {labels.shape}")
+        raise ShapeError(
+            f"{user_line()}: cross_entropy: logits {logits.shape} take labels {logits.shape[:-1]}, not {labels.shape}"
+        )
     classes = logits.shape[-1]
     picked = e.where(e.matches(expect(labels, 0, classes - 1), classes), logits, 0.0)
     return logsumexp(logits, -1) - sum(picked, -1)
@@ -150,5 +154,3 @@ def train_step(
     gradients = grad(loss, chosen)
     pairs = tuple(u for w, g in zip(chosen, gradients, strict=True) for u in optimizer.rule(w, g))
     return Step({"loss": loss, **(outputs or {})}, (*pairs, *updates))
-
-

@@ -9,15 +9,15 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Union
+from typing import TypeAlias
 
 import numpy as np
 
 from lazydiff.dtypes import Dtype, bool_, f32, from_numpy, i32
 from lazydiff.errors import DtypeError, GraphError
 
-Scalar = Union[int, float, bool]
-Operand = Union["Tensor", Scalar, np.ndarray]
+Scalar: TypeAlias = int | float | bool
+Operand: TypeAlias = "Tensor | Scalar | np.ndarray"
 Attrs = tuple[tuple[str, object], ...]
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _source: ContextVar[str | None] = ContextVar("lazydiff_source", default=None)
@@ -151,16 +151,16 @@ class Tensor:
     def __abs__(self) -> Tensor:
         return call("abs", self)
 
-    def __lt__(self, other: Operand) -> Tensor:
+    def __lt__(self, other: Operand) -> Tensor:  # type: ignore[misc]
         return call("less", self, other)
 
-    def __le__(self, other: Operand) -> Tensor:
+    def __le__(self, other: Operand) -> Tensor:  # type: ignore[misc]
         return call("less_equal", self, other)
 
-    def __gt__(self, other: Operand) -> Tensor:
+    def __gt__(self, other: Operand) -> Tensor:  # type: ignore[misc]
         return call("less", other, self)
 
-    def __ge__(self, other: Operand) -> Tensor:
+    def __ge__(self, other: Operand) -> Tensor:  # type: ignore[misc]
         return call("less_equal", other, self)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
@@ -193,7 +193,9 @@ def call(name: str, *args: object, **options: object) -> Tensor:
 _interned: weakref.WeakValueDictionary[object, Tensor] = weakref.WeakValueDictionary()
 
 
-def make(op: Op, inputs: Sequence[Tensor], attrs: dict[str, object] | None = None, data: np.ndarray | None = None) -> Tensor:
+def make(
+    op: Op, inputs: Sequence[Tensor], attrs: dict[str, object] | None = None, data: np.ndarray | None = None
+) -> Tensor:
     """The node of this op, inputs and attributes: the existing one if there is one."""
     items = tuple(sorted((attrs or {}).items()))
     value = None if data is None else (data.tobytes(), data.shape, data.dtype.str)
@@ -202,7 +204,7 @@ def make(op: Op, inputs: Sequence[Tensor], attrs: dict[str, object] | None = Non
     if found is not None:
         return found
     if op.name == "const" and data is not None:
-        shape, dtype = data.shape, from_numpy(data.dtype)
+        shape, dtype = data.shape, _known(data.dtype)
     else:
         shape, dtype = op.infer(inputs, dict(items))
     node = Tensor()
@@ -210,6 +212,13 @@ def make(op: Op, inputs: Sequence[Tensor], attrs: dict[str, object] | None = Non
     node.data, node.source = data, _source.get() or user_line()
     _interned[key] = node
     return node
+
+
+def _known(dtype: np.dtype[np.generic]) -> Dtype:
+    found = from_numpy(dtype)
+    if found is None:
+        raise DtypeError(f"{user_line()}: numpy dtype {dtype}; lazydiff has f32 f64 i32 u8 i8 bool")
+    return found
 
 
 def apply(name: str, *inputs: Tensor, **attrs: object) -> Tensor:
@@ -254,8 +263,7 @@ def constant(value: Operand, like: Dtype | None = None) -> Tensor:
         array = np.array(value, order="C")
         if array.dtype == np.int64:
             array = array.astype(np.int32) if np.array_equal(array.astype(np.int32), array) else array
-    if from_numpy(array.dtype) is None:
-        raise DtypeError(f"{user_line()}: a constant of numpy dtype {array.dtype}; lazydiff has f32 f64 i32 u8 i8 bool")
+    _known(array.dtype)
     if array.size == 0:
         raise GraphError(f"{user_line()}: a constant of shape {array.shape} has no elements")
     array.flags.writeable = False

@@ -16,7 +16,9 @@ def text(roots: Iterable[Tensor]) -> str:
     for node in topological(roots):
         names[id(node)] = node.name or f"%{len(names)}"
         options = "".join(f" {k}={v}" for k, v in node.attrs if k != "name")
-        value = f" {node.data.item()}" if node.data is not None and node.data.size == 1 and node.op.name == "const" else ""
+        value = (
+            f" {node.data.item()}" if node.data is not None and node.data.size == 1 and node.op.name == "const" else ""
+        )
         arguments = "".join(f" {names[id(i)]}" for i in node.inputs)
         lines.append(f"{names[id(node)]} = {node.op.name}{arguments}{value}{options}  {node.dtype}{list(node.shape)}")
     lines.append("return " + " ".join(names[id(r)] for r in roots))

@@ -49,7 +49,7 @@ def require_fit(plan: Plan, entries: Sequence[tuple[EntryCalls, Lifetimes]], bud
     lines = [
         f"`{entry.name}` needs {plan.ram_bytes:,} B, ram= gives {budget:,} B ({plan.ram_bytes - budget:,} B too many); "
         f"parameters and state {kept:,} B, lower bound {bound:,} B",
-        f"  peak at step {peak + 1} of {lives.steps}: {call.label if call else ''} ({call.source if call else ''})   alive: "
+        f"  peak at step {peak + 1} of {lives.steps}: {f'{call.label} ({call.source})' if call else ''}   alive: "
         + ", ".join(f"{v.label} {b:,}" for v, b in alive),
         "  try: " + "; ".join(_remedies(entry, lives, slots, plan.ram_bytes - budget)),
     ]

@@ -1,4 +1,4 @@
-"""An ordered entry -> intervals of bytes: lifetimes, values written in place of dying ones, updates in their state's place."""
+"""An ordered entry -> intervals of bytes: lifetimes, and values that are written in place of dying ones."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
             for v in call.reads:
                 last[id(v)] = at
     forever = {id(view.value) for view in entry.outputs.values()}
-    for v in forever:
-        last[v] = finish
+    for number in forever:
+        last[number] = finish
     where: dict[int, Shared] = {}
     places: list[Shared] = []
 

@@ -38,7 +38,9 @@ class View:
     @property
     def contiguous(self) -> bool:
         """True if the view is the whole value, row-major."""
-        return self.offset == 0 and self.value.elements == math.prod(self.shape) and is_row_major(self.shape, self.strides)
+        return (
+            self.offset == 0 and self.value.elements == math.prod(self.shape) and is_row_major(self.shape, self.strides)
+        )
 
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -123,13 +123,13 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         steps = tuple(step(c) for u in lives.order for c in u.calls)
         inputs = tuple(symbol(n, v, entry) for n, v in entry.inputs.items())
         outputs = []
-        for n, v in entry.outputs.items():
-            if v.value.kind == Kind.CONST and not v.value.elements:  # zeros: no bytes anywhere
-                size = math.prod(v.shape) * v.value.dtype.itemsize
-                b = put(v.value, Buffer(Region.ZERO, Kind.IO, v.value.dtype, 0, size, n))
-                outputs.append(Symbol(n, b, v.shape))
+        for n, view in entry.outputs.items():
+            if view.value.kind == Kind.CONST and not view.value.elements:  # zeros: no bytes anywhere
+                size = math.prod(view.shape) * view.value.dtype.itemsize
+                b = put(view.value, Buffer(Region.ZERO, Kind.IO, view.value.dtype, 0, size, n))
+                outputs.append(Symbol(n, b, view.shape))
             else:
-                outputs.append(symbol(n, v, entry))
+                outputs.append(symbol(n, view, entry))
         updates = tuple((number[id(old)], number[id(new)]) for old, new in entry.updates)
         made.append(Entry(entry.name, inputs, tuple(outputs), steps, updates))
     ram = -(-height // 8) * 8

@@ -1,4 +1,4 @@
-"""Gives intervals of time places in memory, so that no two alive at once share a byte: best of several first-fit orders."""
+"""Gives intervals places in memory, so that no two alive at once share a byte: best of several first-fit orders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def place(intervals: Sequence[Interval], steps: int) -> tuple[list[int], int]:
     bound = lower_bound(intervals, steps)
     best: tuple[int, list[int]] | None = None
     for order in _ORDERS:
-        offsets = _first_fit(intervals, sorted(range(len(intervals)), key=lambda n: (order(intervals[n]), n)))  # noqa: B023
+        offsets = _first_fit(intervals, sorted(range(len(intervals)), key=lambda n: (order(intervals[n]), n)))
         height = max((o + i.size_bytes for o, i in zip(offsets, intervals, strict=True)), default=0)
         if best is None or height < best[0]:
             best = height, offsets

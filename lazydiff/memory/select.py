@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-
 from lazydiff.dtypes import Dtype, f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor
@@ -163,9 +162,7 @@ class Selector:
         value = Value(node.dtype, elements, Kind.WORK, node.op.name)
         dtype = node.inputs[0].dtype
         words = tuple(attrs[a.name] for a in kernel.attrs)
-        self.calls.append(
-            Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source)
-        )
+        self.calls.append(Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source))
         return value
 
     def _map(self, nodes: list[Tensor], kept: set[int]) -> None:
@@ -176,10 +173,7 @@ class Selector:
         builder = _MapBuilder(dtype, head.shape, [n.dtype for n in wanted])
         outs = {id(n): k for k, n in enumerate(wanted)}
         for node in nodes:
-            args = [
-                builder.result(id(i)) if id(i) in inside else builder.input(self._view(i))
-                for i in node.inputs
-            ]
+            args = [builder.result(id(i)) if id(i) in inside else builder.input(self._view(i)) for i in node.inputs]
             builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
         program, reads = builder.finish()
         label = "+".join(dict.fromkeys(n.op.name for n in nodes))
@@ -194,7 +188,7 @@ class Selector:
     # ------------------------------------------------------------------ units
 
     def _units(self, outputs: dict[str, View], updates: Sequence[tuple[Value, Value]]) -> list[Unit]:
-        """Calls as units; a product that only an in-place update reads is tiled with it, and its value shrinks to a tile."""
+        """Calls as units; a product that only an in-place update reads is tiled with it, and shrinks to a tile."""
         readers: dict[int, list[Call]] = {}
         for c in self.calls:
             for v in c.reads:
@@ -211,13 +205,15 @@ class Selector:
             if self._tile(c, user[0], new_ids):
                 eaten[id(user[0])] = c
         producers = {id(c) for c in eaten.values()}
-        return [
-            Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers
-        ]
+        return [Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers]
 
     def _tile(self, product: Call, user: Call, new_ids: set[int]) -> bool:
         program, value = user.program, product.writes[0]
-        if program is None or user.reads.count(value) != 1 or not all(id(w) in new_ids or w.label == "scratch" for w in user.writes):
+        if (
+            program is None
+            or user.reads.count(value) != 1
+            or not all(id(w) in new_ids or w.label == "scratch" for w in user.writes)
+        ):
             return False
         at = user.reads.index(value)
         item = program.inputs[at]
@@ -244,17 +240,20 @@ def _rows(c: Call) -> int:
     return extent_elements(kernel.rows, dict(zip((a.name for a in kernel.attrs), c.attrs, strict=True)))
 
 
+Key = tuple[str, int]  # (in | out | tmp | load, number): a slot before it is numbered
+
+
 class _MapBuilder:
     """Collects a map's inputs and instructions, then numbers the slots and reuses temporaries."""
 
     def __init__(self, dtype: Dtype, shape: tuple[int, ...], outputs: Sequence[Dtype]) -> None:
         self.dtype, self.shape, self.outputs = dtype, shape, list(outputs)
         self.items: list[tuple[Value, MapInput]] = []
-        self.code: list[tuple[int, object, list[object]]] = []  # opcode, dst key, argument keys
-        self._results: dict[int, object] = {}
-        self.loads: dict[int, object] = {}
+        self.code: list[tuple[int, Key, list[Key]]] = []  # opcode, dst key, argument keys
+        self._results: dict[int, Key] = {}
+        self.loads: dict[int, Key] = {}
 
-    def input(self, view: View) -> object:
+    def input(self, view: View) -> Key:
         """The key of an input slot; an input of another dtype is loaded into a temporary first."""
         item = (view.value, MapInput(view.value.dtype, view.offset, view.strides))
         if item not in self.items:
@@ -267,14 +266,14 @@ class _MapBuilder:
             self.code.append((LOAD.number, ("load", at), [("in", at)]))
         return self.loads[at]
 
-    def result(self, node: int) -> object:
+    def result(self, node: int) -> Key:
         """The key of an earlier node's result."""
         return self._results[node]
 
-    def emit(self, node: int, opcode: int, args: list[object], out: int | None) -> None:
+    def emit(self, node: int, opcode: int, args: list[Key], out: int | None) -> None:
         """One node: its result goes to an output slot, or to a temporary."""
         if out is None:
-            key: object = ("tmp", node)
+            key: Key = ("tmp", node)
             self.code.append((opcode, key, args))
         elif self.outputs[out] == self.dtype:
             key = ("out", out)
@@ -291,38 +290,34 @@ class _MapBuilder:
         n_in, n_out = len(self.items), len(self.outputs)
         last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
         free: list[int] = []
-        temps: dict[object, int] = {}
+        temps: dict[Key, int] = {}
         n_temps = 0
         instructions = []
 
-        def slot(key: object) -> int:
-            kind, number = key  # type: ignore[misc]
+        def slot(key: Key) -> int:
+            kind, number = key
             return number if kind == "in" else n_in + number if kind == "out" else n_in + n_out + temps[key]
 
         for n, (opcode, key, args) in enumerate(self.code):
-            slots = [slot(a) for a in args]
+            numbers = [slot(a) for a in args]
             for a in dict.fromkeys(args):
                 if a in temps and last[a] == n:
                     free.append(temps[a])
-            if key[0] in ("tmp", "load"):  # type: ignore[index]
+            if key[0] in ("tmp", "load"):
                 if not free:
                     free.append(n_temps)
                     n_temps += 1
                 temps[key] = free.pop()
-            a, b, c = (*slots, 0, 0)[:3]
-            instructions.append(Instruction(opcode, slot(key), a, b, c))
+            first, second, third = (*numbers, 0, 0)[:3]
+            instructions.append(Instruction(opcode, slot(key), first, second, third))
         elements = math.prod(dims)
         block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
-        inputs = tuple(
-            MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True)
-        )
+        inputs = tuple(MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True))
         program = Program(dims, inputs, tuple(self.outputs), n_temps, max(1, block), NO_TILE, tuple(instructions))
         return program, [v for v, _ in self.items]
 
 
-def collapse(
-    shape: tuple[int, ...], strides: list[tuple[int, ...]]
-) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """Fewest dimensions that give the same element order: extents of 1 go, neighbours that run on are joined."""
     axes = [a for a, e in enumerate(shape) if e != 1]
     dims: list[int] = []

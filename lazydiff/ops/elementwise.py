@@ -78,7 +78,7 @@ divide = elementwise("divide", lambda y, a, b: (1 / b, -y / b), arity=2)
 power = elementwise(
     "power",
     # d/db = y log(a); where a is 0 that is 0 (b > 0), as JAX has it, instead of 0 * -inf
-    lambda y, a, b: (b * a ** (b - 1), y * log(_mask(equal(a, 0.0), 1.0, a))),
+    lambda y, a, b: (b * a ** (b - 1), y * call("log", _mask(call("equal", a, 0.0), 1.0, a))),
     arity=2,
 )
 neg = elementwise("neg", lambda y, x: (-one(x),))
@@ -144,9 +144,7 @@ def _infer_where(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return _infer_float(xs[1:], attrs)
 
 
-declare(
-    Op("where", "elementwise", _infer_where, partials=lambda y, c, a, b: (None, c, _not(c)), opcode="where")
-)
+declare(Op("where", "elementwise", _infer_where, partials=lambda y, c, a, b: (None, c, _not(c)), opcode="where"))
 declare(Op("matches", "constant", lambda xs, a: (xs[0].shape, bool_), opcode="equal"))
 
 
@@ -157,8 +155,8 @@ def _not(condition: Tensor) -> Tensor:
 def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
     """a where condition holds, else b; broadcasts. A NaN in the branch not taken does not reach the value.
 
-    In the gradient the branch not taken gets a cotangent of 0; where its own derivative is infinite that gives NaN, as in
-    torch and JAX: keep it finite with a second where inside.
+    In the gradient the branch not taken gets a cotangent of 0; where its own derivative is infinite that gives NaN,
+    as in torch and JAX: keep it finite with a second where inside.
     """
     c = constant(condition)
     return apply("where", *broadcast(c, *together(a, b)))
@@ -167,7 +165,9 @@ def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
 def matches(index: Tensor, count: int) -> Tensor:
     """bool (..., count): whether each i32 index equals 0, 1, .. count-1 (count < 2**24, where f32 is exact)."""
     if index.dtype != i32 or not 0 < count < 2**24:
-        raise DtypeError(f"{user_line()}: one_hot takes i32 indices and 0 < classes < 2**24, not {index.dtype}, {count}")
+        raise DtypeError(
+            f"{user_line()}: one_hot takes i32 indices and 0 < classes < 2**24, not {index.dtype}, {count}"
+        )
     column = call("reshape", index, (*index.shape, 1))
     shape = (*index.shape, count)
     numbers = constant(np.arange(count, dtype=np.float32))

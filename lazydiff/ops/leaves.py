@@ -40,13 +40,16 @@ def _checked_name(name: object) -> str:
 def input(name: str, shape: tuple[int, ...] | int, dtype: Dtype = f32) -> Tensor:  # noqa: A001 - the field's word
     """An array that the caller gives at each run. `shape` is fixed; a 0-d input is a number."""
     if not isinstance(dtype, Dtype):
-        raise DtypeError(f"{user_line()}: input {name!r}: dtype must be one of ld.f32 f64 i32 u8 i8 bool_, not {dtype!r}")
+        raise DtypeError(
+            f"{user_line()}: input {name!r}: dtype must be one of ld.f32 f64 i32 u8 i8 bool_, not {dtype!r}"
+        )
     return make(OPS["input"], (), {"name": _checked_name(name), "shape": checked_shape(shape), "dtype": dtype.name})
 
 
 def _stored(op: str, name: str, value: object, dtype: Dtype | None) -> Tensor:
     array = np.array(value, dtype=None if dtype is None else dtype.numpy, order="C")
-    if dtype is None and array.dtype.kind in "iu" or dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+    typed = isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind not in "iu"
+    if dtype is None and not typed:
         array = array.astype(np.float32)
     found = from_numpy(array.dtype)
     if found is None or not found.is_float:
@@ -72,7 +75,7 @@ def stop_gradient(x: Tensor) -> Tensor:
 
 
 def expect(x: Tensor, low: int | None = None, high: int | None = None) -> Tensor:
-    """x, an input: every run first checks that each element is in low .. high (i32), or finite (float); else InputError."""
+    """x, an input: every run first checks that each element is in low .. high (i32) or finite (float): InputError."""
     if x.dtype.is_float:
         return apply("expect", x, finite=True)
     if low is None or high is None or low > high:

@@ -34,9 +34,9 @@ declare(
         "matmul",
         "linear",
         _infer_matmul,
-        transpose=lambda ct, which, xs, a: apply("matmul", ct, _swap(xs[1]))
-        if which == 0
-        else apply("matmul", _swap(xs[0]), ct),
+        transpose=lambda ct, which, xs, a: (
+            apply("matmul", ct, _swap(xs[1])) if which == 0 else apply("matmul", _swap(xs[0]), ct)
+        ),
     )
 )
 
@@ -59,7 +59,11 @@ def matmul(a: Operand, b: Operand) -> Tensor:
         right = reshape(broadcast_to(right, (*lead, *right.shape[-2:])), (-1, *right.shape[-2:]))
         product = apply("matmul", left, right)
         out = reshape(product, (*lead, *product.shape[-2:]))
-    keep = [s for i, s in enumerate(out.shape) if not (i == out.ndim - 1 and b.ndim == 1 or i == out.ndim - 2 and a.ndim == 1)]
+    keep = [
+        s
+        for i, s in enumerate(out.shape)
+        if not ((i == out.ndim - 1 and b.ndim == 1) or (i == out.ndim - 2 and a.ndim == 1))
+    ]
     return reshape(out, tuple(keep))
 
 
@@ -77,9 +81,11 @@ declare(
         "conv2d",
         "linear",
         _infer_conv,
-        transpose=lambda ct, which, xs, a: _conv("conv2d_grad_x", ct, xs[1], a, xs[0].shape)
-        if which == 0
-        else _conv("conv2d_grad_w", xs[0], ct, a, xs[1].shape),
+        transpose=lambda ct, which, xs, a: (
+            _conv("conv2d_grad_x", ct, xs[1], a, xs[0].shape)
+            if which == 0
+            else _conv("conv2d_grad_w", xs[0], ct, a, xs[1].shape)
+        ),
     )
 )
 declare(
@@ -87,9 +93,11 @@ declare(
         "conv2d_grad_x",
         "linear",
         _infer_conv,
-        transpose=lambda ct, which, xs, a: _conv("conv2d", ct, xs[1], a, xs[0].shape)
-        if which == 0
-        else _conv("conv2d_grad_w", ct, xs[0], a, xs[1].shape),
+        transpose=lambda ct, which, xs, a: (
+            _conv("conv2d", ct, xs[1], a, xs[0].shape)
+            if which == 0
+            else _conv("conv2d_grad_w", ct, xs[0], a, xs[1].shape)
+        ),
     )
 )
 declare(
@@ -97,9 +105,11 @@ declare(
         "conv2d_grad_w",
         "linear",
         _infer_conv,
-        transpose=lambda ct, which, xs, a: _conv("conv2d_grad_x", xs[1], ct, a, xs[0].shape)
-        if which == 0
-        else _conv("conv2d", xs[0], ct, a, xs[1].shape),
+        transpose=lambda ct, which, xs, a: (
+            _conv("conv2d_grad_x", xs[1], ct, a, xs[0].shape)
+            if which == 0
+            else _conv("conv2d", xs[0], ct, a, xs[1].shape)
+        ),
     )
 )
 
@@ -110,21 +120,19 @@ def conv2d(x: Tensor, weight: Operand, stride: Pair = 1, padding: Pair = 0) -> T
     `stride` and symmetric zero `padding` are a number or (rows, columns); oh = (h + 2 padding - kh) // stride + 1.
     """
     weight = constant(weight)
-    stride = (stride, stride) if isinstance(stride, int) else tuple(stride)
-    padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    strides = (stride, stride) if isinstance(stride, int) else stride
+    pads = (padding, padding) if isinstance(padding, int) else padding
     if x.ndim != 4 or weight.ndim != 4 or x.shape[3] != weight.shape[2]:
         raise ShapeError(
             f"{user_line()}: conv2d takes x (n, h, w, c) and weight (kh, kw, c, f), not {x.shape} and {weight.shape}"
         )
-    if min(stride) < 1 or max(stride) > 255 or min(padding) < 0 or max(padding) > 255:
+    if min(strides) < 1 or max(strides) > 255 or min(pads) < 0 or max(pads) > 255:
         raise ShapeError(f"{user_line()}: conv2d with stride {stride}, padding {padding}; 1 .. 255 and 0 .. 255 go")
-    size = [
-        (e + 2 * p - k) // s + 1 for e, p, k, s in zip(x.shape[1:3], padding, weight.shape[:2], stride, strict=True)
-    ]
+    size = [(e + 2 * p - k) // s + 1 for e, p, k, s in zip(x.shape[1:3], pads, weight.shape[:2], strides, strict=True)]
     if min(size) < 1 or max(weight.shape[:2]) > 255:
         raise ShapeError(f"{user_line()}: conv2d of {x.shape} by a window {weight.shape[:2]} leaves nothing")
     out = (x.shape[0], *size, weight.shape[3])
-    return apply("conv2d", x, weight, stride=stride, padding=padding, out=out)
+    return apply("conv2d", x, weight, stride=strides, padding=pads, out=out)
 
 
 FUNCTIONS.update(matmul=matmul)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lazydiff.dtypes import bool_
 from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.graph.node import OPS, Tensor, call, make, source_of, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops.elementwise import one, where
 from lazydiff.ops.moves import zeros_like
-from lazydiff.dtypes import bool_
 
 
 def _scaled(tangent: Tensor, partial: Tensor) -> Tensor:
@@ -56,11 +56,9 @@ def vjp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], cotangents: Sequence[T
             add(y, ct)
     targets = {id(w) for w in wrt}
     for node in reversed(order):
-        ct = total.get(id(node))
-        if ct is None or node.op.kind not in ("elementwise", "linear") or id(node) not in needed:
+        if id(node) not in total or node.op.kind not in ("elementwise", "linear") or id(node) not in needed:
             continue
-        if id(node) not in targets:
-            del total[id(node)]
+        ct = total[id(node)] if id(node) in targets else total.pop(id(node))
         with source_of(node):
             if node.op.reduces:
                 ct = OPS[node.op.reduces].transpose(ct, 0, node.inputs, node.options)  # type: ignore[misc, assignment]
@@ -69,7 +67,7 @@ def vjp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], cotangents: Sequence[T
                 if id(i) not in needed:
                     continue
                 if node.op.kind == "linear":
-                    share = node.op.transpose(ct, which, node.inputs, node.options)  # type: ignore[misc, arg-type]
+                    share = node.op.transpose(ct, which, node.inputs, node.options)  # type: ignore[misc]
                 else:
                     share = None if partials[which] is None else _scaled(ct, partials[which])  # type: ignore[arg-type]
                 if share is not None:
@@ -80,9 +78,9 @@ def vjp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], cotangents: Sequence[T
 def jvp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor]:
     """Forward mode: sum over w of d output / d w * tangent, for each output; zeros (no bytes) where all are absent."""
     _check_wrt(wrt)
-    for w, t in zip(wrt, tangents, strict=True):
-        if w.shape != t.shape or w.dtype != t.dtype:
-            raise ShapeError(f"{user_line()}: tangent {t!r} does not fit {w!r}")
+    for w, seed in zip(wrt, tangents, strict=True):
+        if w.shape != seed.shape or w.dtype != seed.dtype:
+            raise ShapeError(f"{user_line()}: tangent {seed!r} does not fit {w!r}")
     order = topological(outputs)
     needed = _reaches(order, wrt)
     tangent: dict[int, Tensor] = {id(w): t for w, t in zip(wrt, tangents, strict=True)}
@@ -93,9 +91,9 @@ def jvp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], tangents: Sequence[Ten
             partials = _partials(node) if node.op.kind == "elementwise" else ()
             total = None
             for which, i in enumerate(node.inputs):
-                t = tangent.get(id(i))
-                if t is None:
+                if id(i) not in tangent:
                     continue
+                t = tangent[id(i)]
                 if node.op.kind == "linear":
                     inputs = (*node.inputs[:which], t, *node.inputs[which + 1 :])
                     share: Tensor | None = make(node.op, inputs, node.options)
@@ -113,5 +111,7 @@ def jvp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], tangents: Sequence[Ten
 def grad(loss: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
     """d loss / d w for each w, of a loss with one element."""
     if loss.size != 1 or not loss.dtype.is_float:
-        raise GraphError(f"{user_line()}: grad takes a float tensor with one element, not {loss!r}; sum or mean it first")
+        raise GraphError(
+            f"{user_line()}: grad takes a float tensor with one element, not {loss!r}; sum or mean it first"
+        )
     return vjp([loss], wrt, [one(loss) if loss.shape else call("sum", one(loss))])

@@ -25,8 +25,9 @@ def compute_dtype(node: Tensor) -> Dtype:
 def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     """For each map node (by id) the id of its group's last node.
 
-    `order` lists inputs first; `kept` are ids of nodes whose value must exist (outputs, updates). A node joins the group
-    of its users when all of them are in one group of its shape and dtype; a kept node then becomes one more output.
+    `order` lists inputs first; `kept` are ids of nodes whose value must exist (outputs, updates). A node joins the
+    group of its users when all of them are in one group of its shape and dtype; a kept node then becomes one more
+    output.
     """
     users: dict[int, list[Tensor]] = {}
     for node in order:

@@ -112,11 +112,15 @@ def simplify(roots: Sequence[Tensor]) -> list[Tensor]:
     for node in topological(roots):
         inputs = tuple(done[id(i)] for i in node.inputs)
         with source_of(node):
-            new = node if inputs == node.inputs or all(a is b for a, b in zip(inputs, node.inputs, strict=True)) else (
-                make(node.op, inputs, node.options, node.data)
+            new = (
+                node
+                if inputs == node.inputs or all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+                else (make(node.op, inputs, node.options, node.data))
             )
             while True:
-                better = next((b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None)
+                better = next(
+                    (b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None
+                )
                 if better is None:
                     break
                 new = better

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 from lazydiff.dtypes import FLOATS, Dtype, i32
 from lazydiff.errors import PlanError
@@ -66,7 +67,7 @@ def _check_symbol(plan: Plan, s: Symbol, where: str) -> None:
 
 def _no_overlap(plan: Plan, symbols: Iterable[Symbol], what: str) -> None:
     placed = sorted((plan.buffers[s.buffer].offset, plan.buffers[s.buffer].end, s.name) for s in symbols)
-    for (_, end, first), (start, _, second) in zip(placed, placed[1:], strict=False):
+    for (_, end, first), (start, _, second) in pairwise(placed):
         if start < end:
             raise PlanError(f"plan: {what} {first!r} and {second!r} share bytes {start} .. {end}")
 
@@ -82,7 +83,8 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
     versions = _Versions(plan, entry)
     tile_of: Step | None = None
     for index, step in enumerate(entry.steps):
-        where = f"plan: entry {entry.name!r} step {index} ({step.label or step.kernel}{' at ' * bool(step.source)}{step.source})"
+        source = f" at {step.source}" if step.source else ""
+        where = f"plan: entry {entry.name!r} step {index} ({step.label or step.kernel}{source})"
         following = entry.steps[index + 1] if index + 1 < len(entry.steps) else None
         _check_step(plan, where, step, following, tile_of)
         for b in step.reads:
@@ -94,7 +96,7 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
 
 
 class _Versions:
-    """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its value."""
+    """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its own."""
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self.plan, self.entry = plan, entry
@@ -150,7 +152,9 @@ def _check_step(plan: Plan, where: str, step: Step, following: Step | None, tile
 def _check_kernel(plan: Plan, where: str, step: Step) -> None:
     kernel = step.declared
     if len(step.operands) != len(kernel.operands) or len(step.attrs) != len(kernel.attrs):
-        raise PlanError(f"{where}: {kernel.name} takes {len(kernel.operands)} operands and {len(kernel.attrs)} attributes")
+        raise PlanError(
+            f"{where}: {kernel.name} takes {len(kernel.operands)} operands and {len(kernel.attrs)} attributes"
+        )
     for attr, value in zip(kernel.attrs, step.attrs, strict=True):
         if not attr.low <= value <= attr.high:
             raise PlanError(f"{where}: {kernel.name}'s {attr.name} = {value} is not in {attr.low} .. {attr.high}")
@@ -170,7 +174,9 @@ def _check_kernel(plan: Plan, where: str, step: Step) -> None:
 def _check_extent(plan: Plan, where: str, number: int, dtype: Dtype, elements: int, name: str) -> None:
     b = plan.buffers[number]
     if b.dtype != dtype or elements * dtype.itemsize > b.size_bytes:
-        raise PlanError(f"{where}: {name} needs {elements} {dtype}, buffer {number} has {b.size_bytes} bytes of {b.dtype}")
+        raise PlanError(
+            f"{where}: {name} needs {elements} {dtype}, buffer {number} has {b.size_bytes} bytes of {b.dtype}"
+        )
 
 
 def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None:

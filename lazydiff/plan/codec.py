@@ -76,15 +76,15 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
     for symbol in plan.state:
         add_symbol(symbol)
     for entry in plan.entries:
-        body = [word for step in entry.steps for word in _step_words(step)]
-        record = [strings.add(entry.name), len(steps), len(entry.steps), len(body)]
+        code = [word for step in entry.steps for word in _step_words(step)]
+        record = [strings.add(entry.name), len(steps), len(entry.steps), len(code)]
         for group in (entry.inputs, entry.outputs):
             record += [len(symbols) // 8, len(group)]
             for symbol in group:
                 add_symbol(symbol)
         record += [len(updates) // 2, len(entry.updates)]
         updates.extend(b for pair in entry.updates for b in pair)
-        steps.extend(body)
+        steps.extend(code)
         entries.extend(record)
     buffers = [w for b in plan.buffers for w in (b.region | b.kind << 8 | b.dtype.code << 16, b.offset, b.size_bytes)]
 
@@ -151,7 +151,9 @@ def decode(data: bytes) -> Plan:
     """The Plan in `.lzp` bytes. Raises PlanError that says what is wrong; does not run plan/check.py (`load` does)."""
     data = bytes(data)
     if len(data) < HEADER_WORDS * 4:
-        raise PlanError(f"plan: {len(data)} bytes are too few for a header of {HEADER_WORDS * 4}; the file is truncated")
+        raise PlanError(
+            f"plan: {len(data)} bytes are too few for a header of {HEADER_WORDS * 4}; the file is truncated"
+        )
     h = struct.unpack_from(f"<{HEADER_WORDS}I", data)
     if h[0] != MAGIC:
         swapped = h[0] == int.from_bytes(MAGIC.to_bytes(4, "little"), "big")
@@ -318,9 +320,7 @@ def from_json(text: str) -> Plan:
 
     def step(s: dict) -> Step:  # type: ignore[type-arg]
         operands, attrs = tuple(s["operands"]), tuple(s["attrs"])
-        return Step(
-            numbers[s["kernel"]], BY_NAME[s["dtype"]], operands, attrs, s["tile_rows"], s["label"], s["source"]
-        )
+        return Step(numbers[s["kernel"]], BY_NAME[s["dtype"]], operands, attrs, s["tile_rows"], s["label"], s["source"])
 
     try:
         d = json.loads(text)

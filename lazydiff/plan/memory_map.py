@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives
@@ -26,7 +27,7 @@ def _bands(lives: EntryLives, rows: int) -> list[_Band]:
     for life in lives.lives:
         borders |= {life.buffer.offset, life.buffer.end}
     cuts = sorted(borders)
-    spans = zip(cuts[:-1], cuts[1:], strict=True)
+    spans = pairwise(cuts)
     return [_Band(a, b, max(1, round((b - a) / lives.arena_bytes * rows))) for a, b in spans]
 
 
@@ -36,7 +37,7 @@ def letters(lives: EntryLives) -> dict[Life, str]:
     A parameter's new value has the parameter's letter. When the letters are used up they start again.
     """
     pools = {Kind.PARAMS: ascii_uppercase, Kind.STATE: ascii_uppercase, Kind.IO: digits, Kind.WORK: ascii_lowercase}
-    free = {pool: 0 for pool in pools.values()}
+    free = dict.fromkeys(pools.values(), 0)
     given: dict[tuple[str, int], str] = {}
     for life in lives.lives:
         pool, key = pools[life.buffer.kind], (life.name, life.buffer.offset)
@@ -47,7 +48,7 @@ def letters(lives: EntryLives) -> dict[Life, str]:
 
 
 def memory_map(plan: Plan, entry: str, width: int = 100, rows: int = 20) -> str:
-    """The entry's RAM as text: columns are steps, rows are addresses (0 at the bottom), a letter is a value, `.` is free.
+    """The entry's RAM as text: columns are steps, rows addresses (0 at the bottom), a letter is a value, `.` is free.
 
     Raises KeyError for an entry the plan does not have.
     """
@@ -62,7 +63,9 @@ def memory_map(plan: Plan, entry: str, width: int = 100, rows: int = 20) -> str:
         for step in range(count):
             mine = [life for life in here if life.first <= step <= life.last]
             cells.append("#" if band.end <= EXECUTOR_BYTES else letter[mine[-1]] if mine else ".")
-        text = "".join(("|" if i == peak else "") + cell * columns + ("|" if i == peak else "") for i, cell in enumerate(cells))
+        text = "".join(
+            ("|" if i == peak else "") + cell * columns + ("|" if i == peak else "") for i, cell in enumerate(cells)
+        )
         for row in reversed(range(band.rows)):
             lines.append(f"{number(band.begin) if row == 0 else '':>9} {text}".rstrip())
     legend = [f"# executor {EXECUTOR_BYTES}"]
@@ -82,7 +85,7 @@ _CHARACTER = 6.2  # the width of a label's character in pixels, roughly
 
 
 def memory_map_svg(plan: Plan, width: int = 1120) -> str:
-    """All entries as one SVG drawing, a panel each on a common scale of bytes; hover a rectangle for its value's facts."""
+    """All entries as one SVG drawing, a panel each on a common scale; hover a rectangle for its value's facts."""
     panels: list[str] = []
     y = 44
     for entry in plan.entries:
@@ -200,7 +203,8 @@ def _box(x: tuple[float, float], y: tuple[float, float], kind: str, name: str, f
     """A rectangle with a hover title, and its name inside where it fits."""
     wide, high = x[1] - x[0], y[1] - y[0]
     out = [
-        f'<rect x="{_px(x[0])}" y="{_px(y[0])}" width="{_px(wide)}" height="{_px(max(high, 0.8))}" fill="{_FILL[kind]}" '
+        f'<rect x="{_px(x[0])}" y="{_px(y[0])}" width="{_px(wide)}" height="{_px(max(high, 0.8))}" '
+        f'fill="{_FILL[kind]}" '
         f'stroke="#ffffff" stroke-width="{0.8 if high > 3 else 0.2}"><title>{escape(facts)}</title></rect>'
     ]
     room = int((wide - 8) / _CHARACTER)

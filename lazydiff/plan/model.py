@@ -80,7 +80,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kernel call. `attrs` are the plan's words. `source` is the user's `file:line`, `label` the op it came from."""
+    """One kernel call. `attrs` are the plan's words, `source` the user's `file:line`, `label` the op it came from."""
 
     kernel: int
     dtype: Dtype
@@ -127,7 +127,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing a plan can do. `updates` pairs (state buffer, the buffer at the same place that holds its new value)."""
+    """One thing a plan can do. `updates` pairs (state buffer, the buffer at the same place with its new value)."""
 
     name: str
     inputs: tuple[Symbol, ...]
@@ -138,7 +138,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The product: what every runtime executes. `ram_bytes` is all the RAM it takes, the executor's 64 bytes included."""
+    """The product: what every runtime executes. `ram_bytes` is all its RAM, the executor's 64 bytes included."""
 
     ram_bytes: int
     align: int

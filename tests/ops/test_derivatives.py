@@ -79,7 +79,10 @@ def test_both_modes_and_second_order_match_differences(name):
     seed, directions = RNG.normal(size=y.shape), [RNG.normal(size=v.shape) for v in values]
     scalar = (y * y * ld.constant(seed)).sum()
     gradients = ld.grad(scalar, inputs)
-    along = sum(((g * ld.constant(d)).sum() for g, d in zip(gradients, directions, strict=True)), start=ld.constant(np.float64(0)))
+    along = sum(
+        ((g * ld.constant(d)).sum() for g, d in zip(gradients, directions, strict=True)),
+        start=ld.constant(np.float64(0)),
+    )
     entry = {"f": scalar * 1, "along": along, "jvp": ld.jvp(scalar, inputs, directions)}
     entry |= {f"h{i}": h for i, h in enumerate(ld.grad(along, inputs))}
     plan = ld.compile(f=entry)
@@ -137,7 +140,8 @@ def test_edges_follow_numpy_and_torch():
     np.testing.assert_array_equal(found["softmax"], [[0.5, 0, 0.5]])
     np.testing.assert_array_equal(found["lse"], np.array([1e30], np.float32))
     nan = s.f(x=np.full(4, np.nan, np.float32), big=np.full((1, 3), np.nan, np.float32))
-    assert np.isnan(nan["softmax"]).all() and np.isnan(nan["lse"]).all()
+    assert np.isnan(nan["softmax"]).all()
+    assert np.isnan(nan["lse"]).all()
 
 
 def test_cross_entropy_against_numpy():

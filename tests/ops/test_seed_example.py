@@ -48,7 +48,7 @@ def test_forward_mode_column_by_column():
 
 
 def test_the_derivative_of_something_absent_costs_nothing():
-    a, b, c, f = formula()
+    _, _, c, f = formula()
     without = ld.compile(seed={"f": f})
     plan = ld.compile(seed={"f": f, "dc": ld.grad(f.sum(), c)})
     assert plan.ram_bytes == without.ram_bytes
@@ -58,20 +58,18 @@ def test_the_derivative_of_something_absent_costs_nothing():
 
 
 def test_second_order_from_the_same_rules():
-    a, b, c, f = formula()
+    a, _, _, f = formula()
     first = ld.grad(f.sum(), a)
     second = ld.grad(first.sum(), a)
     plan = ld.compile(seed={"d1": first, "d2": second, "d2_forward": ld.jvp(first, a)})
     found = both(plan, "seed")
     step = 1e-5
-    numeric = (
-        ld.Session(plan).seed(a=A + step, b=B)["d1"] - ld.Session(plan).seed(a=A - step, b=B)["d1"]
-    ) / (2 * step)
+    numeric = (ld.Session(plan).seed(a=A + step, b=B)["d1"] - ld.Session(plan).seed(a=A - step, b=B)["d1"]) / (2 * step)
     np.testing.assert_allclose(found["d2"], numeric, rtol=1e-7)
     np.testing.assert_allclose(found["d2_forward"], found["d2"], rtol=1e-12)
 
 
 def test_a_seed_of_the_wrong_shape_is_refused():
-    a, b, c, f = formula()
+    a, _, _, f = formula()
     with pytest.raises(ld.ShapeError):
         ld.vjp(f, a, np.ones(4))
