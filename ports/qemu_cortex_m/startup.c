@@ -1,4 +1,4 @@
-/* From reset to main on any M-profile core with an FPU: FPU on, stack painted, .data copied, .bss cleared. */
+/* From reset to main on a Cortex-M4F or M7: FPU on, stack painted and fenced, .data copied, .bss cleared. */
 #include "harness.h"
 
 extern uint32_t __stack_limit[], __stack_top[];
@@ -12,6 +12,13 @@ void start(void);
 void report_fault(void);
 
 #define PAINT 0xC5C5C5C5u
+
+/* The MPU. Below RAM these machines swallow writes and read zeros (a real part faults): forbid the 64 KiB below it, so that a
+ * stack that overflows stops the program instead of computing nonsense. */
+#define MPU_CTRL (*(volatile uint32_t *)0xE000ED94u)
+#define MPU_RBAR (*(volatile uint32_t *)0xE000ED9Cu)
+#define MPU_RASR (*(volatile uint32_t *)0xE000EDA0u)
+enum { MPU_ENABLE = 1, MPU_DEFAULT_MAP = 4, REGION_VALID = 0x10, REGION_ENABLE = 1, REGION_64K = 15 << 1, NEVER_EXECUTE = 1 << 28 };
 
 /* The initial stack pointer, then the 15 exceptions of the architecture. No device interrupt is used. */
 typedef void (*handler)(void);
@@ -56,7 +63,7 @@ __attribute__((used, noreturn)) void report_fault(void) {
     __asm volatile("mrs %0, ipsr" : "=r"(exception));
     put_text("fault: exception ");
     put_decimal(exception);
-    put_text(" (3: most often the stack, it lies at the bottom of RAM)\n");
+    put_text(" (3 or 4: most often the stack, it lies at the bottom of RAM)\n");
     end_run(100u + exception);
 }
 
@@ -76,6 +83,10 @@ __attribute__((used, noreturn)) void start(void) {
     for (uint32_t *word = __bss_start; word < __bss_end; word++) {
         *word = 0;
     }
+    MPU_RBAR = ((uint32_t)(uintptr_t)__stack_limit - 0x10000u) | REGION_VALID;
+    MPU_RASR = NEVER_EXECUTE | REGION_64K | REGION_ENABLE; /* no access at all */
+    MPU_CTRL = MPU_ENABLE | MPU_DEFAULT_MAP;
+    __asm volatile("dsb\nisb" ::: "memory");
     end_run((uint32_t)main());
 }
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools_needed import require
 
 import lazydiff as ld
 from lazydiff.errors import ExportError
 from lazydiff.plan.model import Plan
+from tools_needed import require
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 STRICT = ["-std=c99", *WARNINGS, "-ffp-contract=off", "-fno-math-errno"]
@@ -208,6 +208,17 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ExportError, match="no entry 'trian'"):
         ld.export_c(small_plan(), "unused", name="iris", entry="trian", inputs=[{"x": x, "y": y}])
     assert not Path("unused").exists()
+
+
+def test_a_float64_plan_keeps_its_bits_too(tmp_path: Path) -> None:
+    a, b = ld.input("a", (3,), ld.f64), ld.input("b", (3,), ld.f64)
+    plan = ld.compile(f=ld.log(ld.abs(b)) * ld.tanh(a / b) + ld.exp(a))
+    ld.export_c(plan, tmp_path, name="seed", inputs=[{"a": np.array([1, 2, 3.0]), "b": np.array([4, 5, 0.1])}])
+    done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path / "selftest.out", cwd=tmp_path)
+    assert ran.stdout.endswith("selftest: ok\n"), ran.stdout
+    assert not [p.name for p in tmp_path.glob("k_*_f32.c")]
 
 
 def test_an_entry_without_training_can_be_the_selftest(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from exported_digits import ROOT, STEPS, demo, printed_losses
 from sizes import library_text
 from tools_needed import missing, require
@@ -118,11 +119,13 @@ def test_a_program_that_calls_malloc_does_not_link(tmp_path: Path) -> None:
     assert allowed.returncode == 0, allowed.stderr  # so nothing but noalloc.ld refused it
 
 
-def test_a_stack_that_is_too_small_faults_and_damages_nothing(tmp_path: Path) -> None:
+@boards
+def test_a_stack_that_is_too_small_faults_before_it_can_compute_nonsense(board: str, tmp_path: Path) -> None:
     require("qemu-system-arm")
-    done = make("an386", f"OUT={tmp_path}/small", "STACK=128", "run")
+    done = make(board, f"OUT={tmp_path}/small", "STACK=512", "run")
     assert done.returncode != 0
     assert "fault: exception 3" in done.stdout
+    assert "run 0" not in done.stdout
 
 
 def test_library_fits_its_flash_budget_on_a_cortex_m4f() -> None:

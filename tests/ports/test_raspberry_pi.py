@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from exported_digits import ROOT, STEPS, demo, printed_losses
 from tools_needed import require
 
