@@ -4,6 +4,9 @@ Write a graph (`input param`, operators, functions), differentiate it (`grad vjp
 the plan with a Session, export it as C99 (`export_c`), or copy the `.lzp` file to a board with MicroPython.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from lazydiff.dtypes import bool_, f32, f64, i8, i32, u8
 from lazydiff.errors import (
     BudgetError,
@@ -16,7 +19,6 @@ from lazydiff.errors import (
     ShapeError,
     ToolError,
 )
-from lazydiff.firmware import export_c
 from lazydiff.frontend.tensor import grad, jvp, value_and_grad, vjp
 from lazydiff.frontend.training import (
     cross_entropy,
@@ -64,9 +66,24 @@ from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, su
 from lazydiff.ops.products import conv2d, matmul
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
-from lazydiff.run.session import Session
+
+if TYPE_CHECKING:
+    from lazydiff.firmware import export_c
+    from lazydiff.run.session import Session
 
 __version__ = "0.1.0"
+
+# Imported when first used: a plan can be made without the runtime, and run without the exporter.
+_LATER = {"export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'lazydiff' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
 __all__ = [
     "BudgetError",
     "DtypeError",

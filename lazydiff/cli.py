@@ -1,0 +1,95 @@
+"""The command `lazydiff`: looks at a plan, judges it, exports it, and says what this machine has."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import sys
+
+import numpy as np
+
+from lazydiff.errors import LazydiffError, ToolError
+from lazydiff.firmware import export_c
+from lazydiff.pipeline import load
+from lazydiff.plan.codec import to_json
+from lazydiff.plan.memory_map import memory_map, memory_map_svg
+from lazydiff.run.native import extension
+
+TOOLS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm", "aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc", "node")
+
+
+def show(options: argparse.Namespace) -> None:
+    """Print the memory table and a map of each entry; or JSON; or write the map as SVG."""
+    plan = load(options.plan)
+    if options.json:
+        print(to_json(plan))
+    elif options.svg:
+        with open(options.svg, "w", encoding="utf-8") as file:
+            file.write(memory_map_svg(plan))
+        print(f"wrote {options.svg}")
+    else:
+        print(plan)
+        for entry in plan.entries:
+            print("\n" + memory_map(plan, entry.name))
+
+
+def check(options: argparse.Namespace) -> None:
+    """Judge a plan by the rules of plan/SPEC.md, in Python and in C."""
+    plan = load(options.plan)
+    from lazydiff.run.session import Session
+
+    Session(options.plan)
+    print(f"{options.plan}: sound; {plan.ram_bytes} bytes of RAM, entries {', '.join(e.name for e in plan.entries)}")
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a plan as a folder of C99."""
+    export_c(load(options.plan), options.folder, name=options.name)
+    print(f"wrote {options.folder}/: make -C {options.folder} test builds it and runs its self-test")
+
+
+def doctor(options: argparse.Namespace) -> None:
+    """Say what this machine has: versions, the C extension, cross compilers and emulators."""
+    print(f"python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}")
+    try:
+        extension()
+        print("C extension: ok")
+    except ToolError as error:
+        print(error)
+    for tool in TOOLS:
+        print(f"{tool}: {'ok' if shutil.which(tool) else 'missing (tools/toolchains.sh all installs it)'}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 0, or 1 with the error's text."""
+    parser = argparse.ArgumentParser(prog="lazydiff", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, function: object, *, plan: bool = True) -> argparse.ArgumentParser:
+        text = str(function.__doc__)
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(function=function)
+        if plan:
+            sub.add_argument("plan", help="a .lzp file")
+        return sub
+
+    showing = command("show", show)
+    showing.add_argument("--json", action="store_true", help="the plan as JSON")
+    showing.add_argument("--svg", metavar="FILE", help="write the memory map as SVG")
+    command("check", check)
+    exporting = command("export", export)
+    exporting.add_argument("folder")
+    exporting.add_argument("--name", default="model", help="begins every C name (default: model)")
+    command("doctor", doctor, plan=False)
+    options = parser.parse_args(arguments)
+    try:
+        options.function(options)
+    except (LazydiffError, OSError) as error:
+        print(f"lazydiff: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

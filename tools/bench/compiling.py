@@ -1,0 +1,45 @@
+"""Trace to plan for the demo network, the cost of `import lazydiff`, and how close the plans come to their bounds."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from lazydiff.examples import digits
+from lazydiff.plan.lifetimes import entry_lives
+from tools.bench.row import Row
+
+
+def _import_seconds(module: str) -> float:
+    program = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", program]
+    return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+
+
+def _compile_seconds() -> float:
+    began = time.process_time()
+    digits.build()
+    return time.process_time() - began
+
+
+def rows() -> list[Row]:
+    digits.build()
+    compiled = statistics.median(_compile_seconds() for _ in range(15))
+    _import_seconds("lazydiff")  # the first import on a machine also writes the byte code
+    pairs = [(_import_seconds("lazydiff"), _import_seconds("numpy")) for _ in range(9)]
+    beyond = statistics.median(a for a, _ in pairs) - statistics.median(b for _, b in pairs)
+    plan = digits.build()
+    found = [
+        Row("demo network: trace to plan", 1e3 * compiled, "ms", 150.0),
+        Row("import lazydiff beyond NumPy's own import", 1e3 * beyond, "ms", 60.0),
+        Row("demo network: RAM", plan.ram_bytes, "B", 80 * 1024),
+    ]
+    found += [
+        Row(f"demo network: arena / lower bound, {e.name}", entry_lives(plan, e).arena_over_bound, "x", 1.0)
+        for e in plan.entries
+    ]
+    return found
