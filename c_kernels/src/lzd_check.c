@@ -40,7 +40,8 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
     if (h[H_ORDER] != 0x01020304u) {
         return LZD_ERROR_BYTE_ORDER;
     }
-    if ((h[H_VERSIONS] & 0xFFFFu) != LZD_FORMAT_VERSION || h[H_VERSIONS] >> 16 > LZD_TABLE_VERSION) {
+    const uint32_t table = h[H_VERSIONS] >> 16;
+    if ((h[H_VERSIONS] & 0xFFFFu) != LZD_FORMAT_VERSION || table == 0u || table > LZD_TABLE_VERSION) {
         return LZD_ERROR_VERSION;
     }
     if (h[H_TOTAL] != plan_bytes || plan_bytes % 8u != 0u) {

@@ -160,7 +160,7 @@ def decode(data: bytes) -> Plan:
         raise PlanError("plan: foreign byte order" if swapped else f"plan: not a lazydiff plan (magic {h[0]:#010x})")
     if h[2] != BYTE_ORDER:
         raise PlanError(f"plan: foreign byte order ({h[2]:#010x}); export it again for little-endian machines")
-    if h[1] & 0xFFFF != FORMAT_VERSION or h[1] >> 16 > TABLE_VERSION:
+    if h[1] & 0xFFFF != FORMAT_VERSION or not 0 < h[1] >> 16 <= TABLE_VERSION:
         raise PlanError(
             f"plan: format {h[1] & 0xFFFF}, kernel table {h[1] >> 16}; this lazydiff reads format {FORMAT_VERSION} "
             f"and tables up to {TABLE_VERSION}: compile the plan again or update lazydiff"

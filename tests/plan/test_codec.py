@@ -1,0 +1,94 @@
+"""Plans as bytes and as JSON: there and back, the same everywhere, and refused with a reason when broken."""
+
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import pytest
+from small import classifier, convolution
+
+import lazydiff as ld
+from lazydiff.examples import digits
+from lazydiff.plan.codec import decode, encode, from_json, to_json
+
+
+@pytest.fixture(scope="module")
+def blob():
+    return encode(classifier())
+
+
+@pytest.mark.parametrize("make", [classifier, convolution, digits.build])
+def test_there_and_back(make):
+    plan = make()
+    assert decode(encode(plan)) == plan
+    assert from_json(to_json(plan)) == plan
+    bare = decode(encode(plan, debug=False))
+    assert encode(bare, debug=False) == encode(plan, debug=False)
+    assert len(encode(plan, debug=False)) < len(encode(plan))
+
+
+def test_the_same_bytes_in_every_process():
+    program = "import sys; from lazydiff.examples import digits; sys.stdout.buffer.write(digits.build().to_bytes())"
+    found = set()
+    for seed in ("0", "1", "77"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        found.add(subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, check=True).stdout)
+    assert found == {digits.build().to_bytes()}
+
+
+def with_word(blob, index, value, mend_crc=True):
+    changed = bytearray(blob)
+    struct.pack_into("<I", changed, 4 * index, value)
+    if mend_crc:
+        struct.pack_into("<I", changed, 16, zlib.crc32(changed[20:]))
+    return bytes(changed)
+
+
+BROKEN = {
+    "not a lazydiff plan": lambda b: with_word(b, 0, 0x12345678),
+    "format 2": lambda b: with_word(b, 1, 2 | 1 << 16),
+    "kernel table 99": lambda b: with_word(b, 1, 1 | 99 << 16),
+    "byte order": lambda b: with_word(b, 2, 0x04030201),
+    "truncated": lambda b: b[:-8],
+    "too few": lambda b: b[:40],
+    "CRC": lambda b: b[:-9] + bytes([b[-9] ^ 1]) + b[-8:],
+    "not inside the file": lambda b: with_word(b, 8, 0xFFFFFFF8),
+    "magic": lambda b: b"not a plan at all".ljust(200, b"\0"),
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_broken_plan_is_refused_with_the_reason_and_in_c_too(blob, reason):
+    broken = BROKEN[reason](blob)
+    with pytest.raises(ld.PlanError, match=reason):
+        ld.load(broken)
+    with pytest.raises(ld.PlanError):
+        ld.Session(broken)
+
+
+def test_the_whole_file_swapped_is_called_foreign(blob):
+    swapped = b"".join(blob[i : i + 4][::-1] for i in range(0, len(blob), 4))
+    with pytest.raises(ld.PlanError, match="foreign byte order"):
+        ld.load(swapped)
+    with pytest.raises(ld.PlanError, match="byte order"):
+        ld.Session(swapped)
+
+
+def test_every_truncation_is_refused(blob):
+    for end in range(0, len(blob), 8):
+        with pytest.raises(ld.PlanError):
+            ld.load(blob[:end])
+
+
+def test_load_reads_a_saved_file(tmp_path):
+    plan = classifier()
+    plan.save(str(tmp_path / "p.lzp"))
+    assert ld.load(str(tmp_path / "p.lzp")) == plan
+
+
+def test_json_that_is_no_plan_is_refused():
+    for text in ("", "{}", "[1]", to_json(classifier()).replace('"format": 1', '"format": 3')):
+        with pytest.raises(ld.PlanError):
+            from_json(text)

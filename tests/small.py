@@ -1,0 +1,26 @@
+"""Small plans that several tests use."""
+
+import numpy as np
+
+import lazydiff as ld
+
+
+def classifier(batch=4):
+    """An 4-8-3 classifier: dense, tanh, cross-entropy, SGD with momentum; entries train and infer."""
+    rng = np.random.default_rng(0)
+    x, y = ld.input("x", (batch, 4)), ld.input("y", (batch,), ld.i32)
+    w1, b1 = ld.param("w1", rng.normal(size=(4, 8)).astype(np.float32)), ld.param("b1", np.zeros(8, np.float32))
+    w2, b2 = ld.param("w2", rng.normal(size=(8, 3)).astype(np.float32)), ld.param("b2", np.zeros(3, np.float32))
+    logits = ld.tanh(x @ w1 + b1) @ w2 + b2
+    loss = ld.cross_entropy(logits, y).mean()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=ld.argmax(logits))
+
+
+def convolution():
+    """A convolution, a dense layer and a reduction with SGD: every kind of step and a tile, in a small file."""
+    rng = np.random.default_rng(0)
+    x = ld.input("x", (1, 3, 3, 1))
+    h = ld.relu(ld.conv2d(x, ld.param("c", rng.normal(size=(2, 2, 1, 2)).astype(np.float32)), 1, 1))
+    y = h.reshape(1, -1) @ ld.param("d", rng.normal(size=(32, 2)).astype(np.float32))
+    loss = ld.cross_entropy(y, ld.input("y", (1,), ld.i32)).mean()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1)))
