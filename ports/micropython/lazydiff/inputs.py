@@ -16,8 +16,10 @@ def copy_in(where, item, value):
         given = len(value)
         inner = value[0] if given else None
     except (TypeError, KeyError):
+        given = -1
+    if given < 0:
         raise InputError("%s: `%s` needs shape %s, not %r" % (where, name, shape, type(value)))
-    if hasattr(inner, "__len__") or isinstance(inner, (list, tuple, str)):
+    if not isinstance(inner, (float, int, str)) and given and not isinstance(value, str):
         _nested(where, name, data, first, dtype, shape, 0, value)
         return
     if given != count:

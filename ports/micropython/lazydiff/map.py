@@ -89,7 +89,8 @@ def decode(words, buffers, dtype, places, where):
         strides.append(own)
     for k in range(n_in, n_in + n_out):
         region, _, kind, _, size = buffers[k]
-        _need(region == 0 and words[at] == kind, where, "output %d has another dtype" % (k - n_in))
+        _need(region == 0, where, "output %d is not in RAM" % (k - n_in))
+        _need(words[at] == kind, where, "output %d has another dtype" % (k - n_in))
         _need(count * _ITEM[kind] <= size, where, "output %d ends outside its buffer" % (k - n_in))
         bases.append(places[k][1])
         at += 1
@@ -168,7 +169,8 @@ def _collapse(dims, strides):
     axis = len(dims) - 2
     while axis >= 0:
         if all(own[axis] == own[axis + 1] * dims[axis + 1] or dims[axis] == 1 for own in strides):
-            dims[axis + 1] *= dims.pop(axis)
+            dim = dims.pop(axis)
+            dims[axis] *= dim
             for own in strides:
                 own.pop(axis)
         elif dims[axis + 1] == 1:

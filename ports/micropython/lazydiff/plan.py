@@ -2,6 +2,7 @@
 
 import struct
 import sys
+from array import array
 
 from .errors import PlanError
 from .table import TABLE_VERSION
@@ -45,23 +46,9 @@ except ImportError:  # some builds leave it out
 
 def load(source):
     """The plan of a .lzp file's path or bytes. Raises PlanError; OSError if there is no such file."""
-    if not isinstance(source, str):
-        return Plan(source)
-    with open(source, "rb") as file:
-        head = file.read(_HEADER)
-        total, debug = _sizes(head)
-        data = bytearray(debug or total)  # the debug section is for people: checked, not kept
-        data[:_HEADER] = head
-        file.readinto(memoryview(data)[_HEADER:])
-        crc = crc32(memoryview(data)[20:])
-        seen = len(data)
-        while True:
-            part = file.read(256)
-            if not part:
-                break
-            seen += len(part)
-            crc = crc32(part, crc)
-    return Plan(data, seen, crc)
+    plan = Plan(source)
+    plan.read_records()
+    return plan
 
 
 def need(truth, where, what):
@@ -95,16 +82,22 @@ def _sizes(head):
 class Plan:
     """A plan whose records have been checked; its steps are checked where they are decoded (Session).
 
-    `ram_bytes` is the RAM the plan takes on a C runtime. `entries` maps a name to an entry's record.
+    source: the path of a .lzp file, or its bytes. Of a file only the tables are kept (`data`): constants and first
+    values are read when a Session asks for them, and the debug section is for people.
+    `ram_bytes` is the RAM the plan takes on a C runtime. `entries` maps a name to an entry's record, `names` lists them in
+    the plan's order.
     """
 
-    def __init__(self, data, seen=None, crc=None):
-        self.data = data
-        total, debug = _sizes(data)
-        seen = len(data) if seen is None else seen
-        need(seen == total, "file", "%d bytes, the header says %d" % (seen, total))
-        crc = crc32(memoryview(data)[20:]) if crc is None else crc
-        need(crc == _words(data, 16, 1)[0], "file", "wrong checksum: its bytes have changed")
+    def __init__(self, source):
+        self._source = source
+        head = self.read(0, _HEADER)
+        total, debug = _sizes(head)
+        length, crc = self._checksum()
+        need(length == total, "file", "%d bytes, the header says %d" % (length, total))
+        need(crc == _words(head, 16, 1)[0], "file", "wrong checksum: its bytes have changed")
+        tables = _words(head, 92, 1)[0]  # they end where the constants begin
+        need(_HEADER <= tables <= (debug or total), "section consts", "begins at %d" % tables)
+        self.data = data = self.read(0, tables)
         self.ram_bytes, self.align, self.executor_bytes = _words(data, 20, 3)
         need(self.align in (8, 16), "header", "align is %d" % self.align)
         need(self.executor_bytes == 64, "header", "executor_bytes is %d" % self.executor_bytes)
@@ -120,8 +113,15 @@ class Plan:
         at, size = self.sections["strings"]
         need(not size or data[at + size - 1] == 0, "section strings", "does not end with 0")
         self.buffers = [self._buffer(k) for k in range(self.sections["buffers"][1])]
+        self.entries = None
+        self.names = ()
+
+    def read_records(self):
+        """The rest of the checks; apart, because a Session takes its block of RAM before the heap fills with records."""
+        if self.entries is not None:
+            return
         self.symbols = [self._symbol(k) for k in range(self.sections["symbols"][1])]
-        n_state = _words(data, 48, 1)[0]
+        n_state = _words(self.data, 48, 1)[0]
         need(n_state <= len(self.symbols), "header", "more parameters than symbols")
         self.state = self.symbols[:n_state]
         self._apart(self.state, "parameters")
@@ -129,11 +129,47 @@ class Plan:
             region, kind, _, _, _ = self.buffers[buffer]
             need(region < 2 and kind in (1, 2), name, "a parameter outside parameters and state")
             need(region == 0 or init == NONE, name, "a first value for what is not in RAM")
-        self.entries = {}
+        entries = {}
         for k in range(self.sections["entries"][1]):
             name, record = self._entry(k)
-            need(name not in self.entries, "entry " + name, "is there twice")
-            self.entries[name] = record
+            need(name not in entries, "entry " + name, "is there twice")
+            entries[name] = record
+            self.names += (name,)
+        self.entries = entries
+
+    def read(self, at, count):
+        """Bytes of the file; fewer where it ends."""
+        if not isinstance(self._source, str):
+            return bytes(self._source[at : at + count])
+        with open(self._source, "rb") as file:
+            file.seek(at)
+            return file.read(count)
+
+    def read_array(self, at, data, first, count, typecode):
+        """Elements of the file into data[first:first+count]."""
+        view = memoryview(data)[first : first + count]
+        if isinstance(self._source, str):
+            with open(self._source, "rb") as file:
+                file.seek(at)
+                file.readinto(view)
+        else:
+            view[:] = array(typecode, bytes(self._source[at : at + count * len(bytes(view[:1]))]))
+
+    def _checksum(self):
+        """The file's length, and the CRC-32 of its bytes from 20 on."""
+        if not isinstance(self._source, str):
+            return len(self._source), crc32(memoryview(self._source)[20:])
+        part = bytearray(256)
+        view = memoryview(part)
+        crc = 0
+        with open(self._source, "rb") as file:
+            length = len(file.read(20))
+            while True:
+                got = file.readinto(part)
+                if not got:
+                    return length, crc
+                length += got
+                crc = crc32(view[:got], crc)
 
     def words(self, section, record, size, count):
         """`count` words of a section, from its record of that number on; a record has `size` words."""

@@ -1,11 +1,12 @@
 """Runs the entries of a plan: everything is decoded and allocated when the Session is made, nothing but floats after."""
 
+import gc
 from array import array
 
 from .decode import steps
 from .errors import InputError
 from .inputs import copy_in, verify
-from .plan import ITEMSIZE, NONE, Plan, load, need
+from .plan import ITEMSIZE, NONE, Plan, need
 
 _TYPECODES = " fdiBbB"  # by dtype
 
@@ -30,23 +31,35 @@ class Session:
     """
 
     def __init__(self, source):
-        plan = source if isinstance(source, Plan) else load(source)
+        # What is kept should not lie scattered among what is not, so that a small heap has a hole for the next buffer.
+        threshold = gc.threshold() if hasattr(gc, "threshold") else None
+        if threshold is not None:
+            gc.threshold(2048)
+        try:
+            plan = source if isinstance(source, Plan) else Plan(source)
+            gc.collect()
+            self._open(plan)
+        finally:
+            if threshold is not None:
+                gc.threshold(threshold)
+
+    def _open(self, plan):
         self.ram_bytes = plan.ram_bytes
         floats = {b[2] for b in plan.buffers if b[2] < 3 and b[0] < 2}
         need(len(floats) < 2, "plan", "f32 and f64 in one plan: this port keeps one array of floats")
         dtype = floats.pop() if floats else 1
         places = _places(plan)
+        plan.read_records()
         self._state = {}
         at, _ = plan.sections["init"]
         for name, buffer, shape, init, _, _, _ in plan.state:
             data, first = places[buffer]
             region, _, kind, _, size = plan.buffers[buffer]
-            self._state[name] = data, first, size // ITEMSIZE[kind], shape, kind, region
+            count = size // ITEMSIZE[kind]
+            self._state[name] = data, first, count, shape, kind, region
             if init != NONE:
-                values = array(_TYPECODES[kind], bytes(plan.data[at + init : at + init + size]))
-                for k in range(len(values)):
-                    data[first + k] = values[k]
-        self.entries = tuple(plan.entries)
+                plan.read_array(at + init, data, first, count, _TYPECODES[kind])
+        self.entries = plan.names
         self._entries = {}
         for name in self.entries:
             self._entries[name] = entry = Entry(name, plan, places, dtype)
@@ -111,7 +124,8 @@ def _places(plan):
     for k, buffer in enumerate(plan.buffers):
         region, _, dtype, offset, size = buffer
         if region == 1 and buffer not in made:
-            made[buffer] = array(_TYPECODES[dtype], bytes(plan.data[at + offset : at + offset + size])), 0
+            made[buffer] = data, _ = _zeros(dtype, size // ITEMSIZE[dtype]), 0
+            plan.read_array(at + offset, data, 0, len(data), _TYPECODES[dtype])
         if region == 1:
             places[k] = made[buffer]
     return places

@@ -1,0 +1,133 @@
+"""The MicroPython port's kernels and opcodes, on real interpreters, against their numpy meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lazydiff.dtypes import bool_, f32, f64, i8, i32, u8
+from lazydiff.kernels.opcodes import BY_NAME, LOAD, OPCODES, STORE
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.kernels.signature import extent_elements
+from lazydiff.kernels.table import KERNELS, Kernel
+from micropython_runner import (
+    Builder,
+)
+
+_SPECIAL = np.array(
+    [0.0, -0.0, 1, -1, 2, -3, 0.5, -2.5, np.inf, -np.inf, np.nan, 1e-3, 89, -104, 750, -750, 1e30, -1e30, 3e9, 200.7],
+    np.float32,
+)
+
+
+@pytest.mark.parametrize("dtype", [f32, f64], ids=["f32", "f64"])
+def test_each_opcode_means_what_numpy_means_at_every_corner(interpreter, tmp_path, dtype):
+    first, second = (g.reshape(-1) for g in np.meshgrid(_SPECIAL, _SPECIAL))
+    b = Builder(dtype)
+    arguments = [b.given(first), b.given(second), b.given(first[::-1])]
+    count = first.size
+    for code in OPCODES.values():
+        if code in (LOAD, STORE):
+            continue
+        with np.errstate(all="ignore"):
+            inputs = (MapInput(dtype, 0, (1,)),) * code.arity
+        out = b.shown(code.name, count)
+        body = (Instruction(code.number, code.arity, *range(code.arity)),)
+        b.map([*arguments[: code.arity], out], Program((count,), inputs, (dtype,), 0, 1, NO_TILE, body))
+    with np.errstate(all="ignore"):
+        b.compare(interpreter, tmp_path, 1e-6 if dtype is f32 else 1e-14)
+
+
+def test_load_and_store_cross_every_dtype(interpreter, tmp_path):
+    b = Builder()
+    floats = b.given(_SPECIAL)
+    for dtype in (i32, u8, i8, bool_):
+        stored = b.shown(f"to_{dtype}", _SPECIAL.size, dtype)
+        one = (MapInput(f32, 0, (1,)),)
+        b.map([floats, stored], Program((20,), one, (dtype,), 0, 1, NO_TILE, (Instruction(STORE.number, 1, 0),)))
+        loaded = b.shown(f"from_{dtype}", _SPECIAL.size)
+        back = (MapInput(dtype, 19, (-1,)),)  # the last element first
+        b.map([stored, loaded], Program((20,), back, (f32,), 0, 1, NO_TILE, (Instruction(LOAD.number, 1, 0),)))
+    b.compare(interpreter, tmp_path, 0)
+
+
+def test_map_reads_strides_runs_blocks_and_reuses_its_slots(interpreter, tmp_path):
+    rng = np.random.default_rng(4)
+    add, multiply, tanh = (BY_NAME[n].number for n in ("add", "multiply", "tanh"))
+    b = Builder()
+    whole, row, scalar = b.given(rng.normal(size=120)), b.given(rng.normal(size=5)), b.given(rng.normal(size=1))
+    code = (
+        Instruction(add, 5, 0, 1),
+        Instruction(tanh, 6, 5),
+        Instruction(multiply, 3, 6, 2),
+        Instruction(add, 5, 3, 6),
+        Instruction(multiply, 4, 5, 5),
+    )
+    for number, (dims, strides) in enumerate(
+        [
+            ((4, 6, 5), ((30, 5, 1), (0, 0, 1))),
+            ((5, 6, 4), ((1, 5, 30), (1, 0, 0))),
+            ((6, 1, 5), ((20, 9, -1), (0, 0, 0))),
+        ]
+    ):
+        for block in (1, 3, 64):
+            name = f"{number}_{block}"
+            inputs = (MapInput(f32, 4, strides[0]), MapInput(f32, 0, strides[1]), MapInput(f32, 0, (0, 0, 0)))
+            if number < 2:
+                inputs = (MapInput(f32, 0, strides[0]), *inputs[1:])
+            count = int(np.prod(dims))
+            outs = [b.shown(f"{name}_{k}", count) for k in range(2)]
+            operands = [whole, row, scalar, *outs, b.buffer(2 * block)]
+            b.map(operands, Program(dims, inputs, (f32, f32), 2, block, NO_TILE, code))
+    b.compare(interpreter, tmp_path, 1e-6)
+
+
+def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interpreter, tmp_path):
+    rng = np.random.default_rng(5)
+    b = Builder()
+    seen = set()
+    for kernel in (k for k in KERNELS.values() if k.operands and "micropython" in k.ports):
+        for trial, attrs in enumerate(_attributes(kernel)):
+            values = dict(zip((a.name for a in kernel.attrs), attrs, strict=True))
+            sizes = [extent_elements(o.extent, values) for o in kernel.operands]
+            inputs = [b.given(rng.normal(size=size)) for size in sizes[:-1]]
+            name, dtype = f"{kernel.name}_{trial}", kernel.operands[-1].dtype or f32
+            b.step(kernel.number, [*inputs, b.shown(name, sizes[-1], dtype)], attrs)
+            seen.add(kernel.name)
+            rows = extent_elements(kernel.rows, values) if kernel.rows else 0
+            if rows:
+                tile_rows = max(1, rows // 2)
+                tile, out = b.buffer(tile_rows * sizes[-1] // rows), b.shown(name + "_tiled", sizes[-1])
+                b.step(kernel.number, [*inputs, tile], attrs, tile_rows)
+                program = Program(
+                    (sizes[-1],),
+                    (MapInput(f32, 0, (1,)),),
+                    (f32,),
+                    0,
+                    1,
+                    0,
+                    (Instruction(BY_NAME["neg"].number, 1, 0),),
+                )
+                b.map([tile, out], program)
+    assert {"reduce_sum", "argmax", "matmul_tn", "conv2d_grad_x"} <= seen
+    b.compare(interpreter, tmp_path, 1e-5)
+
+
+def _attributes(kernel: Kernel) -> list[tuple[int, ...]]:
+    """Some attributes for a kernel, by the names it has."""
+    names = [a.name for a in kernel.attrs]
+    if names[0] == "outer":
+        return [(2, 5, 3), (3, 1, 1), (1, 9, 1), (4, 3, 2)]
+    if names[0] == "batch":
+        return [(1, 3, 4, 5, 0, 0), (2, 3, 2, 4, 6, 8), (3, 1, 7, 2, 0, 14), (2, 5, 1, 1, 5, 0)]
+    shapes = []
+    for h, w, c, f, kh, kw, sh, sw, ph, pw in [
+        (5, 4, 2, 3, 3, 3, 1, 1, 1, 1),
+        (6, 7, 1, 2, 3, 2, 2, 3, 0, 1),
+        (4, 4, 3, 1, 1, 1, 1, 2, 0, 0),
+        (3, 5, 1, 4, 2, 4, 3, 1, 1, 2),
+    ]:
+        values = {"n": 2, "h": h, "w": w, "c": c, "f": f, "kh": kh, "kw": kw, "sh": sh, "sw": sw, "ph": ph, "pw": pw}
+        values["oh"], values["ow"] = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+        shapes.append(tuple(values[name] for name in names))
+    return shapes

@@ -1,0 +1,139 @@
+"""What the MicroPython port refuses, in which words, and that nothing has changed afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lazydiff as ld
+from lazydiff.dtypes import f32, f64
+from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.plan.codec import encode
+from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from micropython_runner import (
+    Arrays,
+    Builder,
+    run_unix,
+    write_case,
+)
+
+
+def small() -> tuple[Plan, Arrays]:
+    """One weight, a finite input and labels in 0 .. 1; plus an entry that only infers."""
+    x, y = ld.expect(ld.input("x", (2, 3))), ld.input("y", (2,), ld.i32)
+    logits = x @ ld.param("w", np.arange(6, dtype=np.float32).reshape(3, 2) / 8)
+    train = ld.train_step(ld.cross_entropy(logits, y).mean(), ld.sgd(0.5))
+    rng = np.random.default_rng(3)
+    batches = {"x": rng.normal(size=(1, 2, 3)).astype(np.float32), "y": np.array([[0, 1]], np.int32)}
+    return ld.compile(train=train, infer=logits, ram="4 KiB"), batches
+
+
+def test_bad_plans_and_inputs_are_refused_with_words_and_change_nothing(interpreter, tmp_path):
+    plan, batches = small()
+    (tmp_path / "m.lzp").write_bytes(encode(plan, debug=False))
+    x, y = (batches[k].reshape(-1).tolist() for k in "xy")
+    (tmp_path / "case.json").write_text(json.dumps({"train": {"x": x, "y": y}, "infer": {"x": x}}))
+    said = {case: " ".join(words) for case, *words in interpreter("mpy_refuse.py", tmp_path)}
+    cuts = [case for case in said if case.startswith(("cut", "file"))]
+    assert len(cuts) == 16
+    for case in [*cuts, "longer", "magic", "version", "table", "order", "foreign"]:
+        assert said[case].startswith("PlanError "), said[case]
+    for case, words in {
+        "cut3": "header: the file ends inside it",
+        "longer": "the header says",
+        "magic": "not a lazydiff plan",
+        "version": "format version 2; this port reads 1",
+        "table": "kernel table 999; this port has",
+        "order": "foreign byte order",
+        "foreign": "foreign byte order",
+    }.items():
+        assert words in said[case]
+    size = len(encode(plan, debug=False))
+    assert said["flipped"] == f"refused {size} ran 0 of {size}"
+    _, refused, _, ran, _, total = said["mended"].split()
+    assert int(refused) + int(ran) == int(total) == size
+    assert int(refused) > 0.5 * size  # the rest are weights, unused bits and labels of nothing
+    for case, words in {
+        "nan": "train: `x` element 2 is nan; it must be finite",
+        "nan_array": "train: `x` element 2 is nan; it must be finite",
+        "high": "train: `y` element 1 is 10; it must be 0 .. 1",
+        "low": "train: `y` element 0 is -1; it must be 0 .. 1",
+        "short": "train: `x` needs shape (2, 3): 6 elements, not 5",
+        "nested": "train: `x` needs shape (2, 3); axis 1 does not fit",
+        "scalar": "train: `x` needs shape (2, 3), not",
+        "text": "train: `x` holds numbers, not",
+        "float_label": "train: `y` holds integers, not",
+        "missing": "train: input `y` is missing",
+        "unknown": "train: no input `z`; it takes x, y",
+        "entry": "no entry 'tune'; there are train, infer",
+        "parameter": "no parameter 'v'; there are w",
+        "write_short": "write: `w` needs shape (3, 2): 6 elements, not 1",
+        "write_text": "write: `w` holds numbers, not",
+    }.items():
+        assert said[case].startswith("InputError " + words), said[case]
+    assert (said["untouched"], said["touched"]) == ("True", "True")
+
+
+def _careless_plans() -> dict[str, tuple[str, Plan]]:
+    """Plans that lose a value or end outside a buffer, each with the words that it must be refused with."""
+    neg = BY_NAME["neg"].number
+
+    def plan(*operands: tuple[int, int], outputs: Sequence[int] = (2,), state: bool = False, **change: object) -> Plan:
+        """`neg` from buffer to buffer: 0 is the input, 3 lies over the end of 0 and over 1, 4 is a constant."""
+        places = [(64, 32), (96, 32), (128, 32), (88, 32), (0, 32), (160, 16), (96, 32)]
+        regions = [Region.CONST if k == 4 else Region.RAM for k in range(7)]
+        kinds = [Kind.PARAMS if state and k in (1, 6) else Kind.IO for k in range(7)]
+        buffers = [Buffer(r, k, f32, *p) for r, k, p in zip(regions, kinds, places, strict=True)]
+        program = Program((8,), (MapInput(f32, 0, (1,)),), (f32,), 0, 1, NO_TILE, (Instruction(neg, 1, 0),))
+        program = replace(program, **change)  # type: ignore[arg-type]
+        steps = tuple(Step(MAP, f32, pair, program.words()) for pair in operands)
+        inputs, owned = (Symbol("x", 0, (8,)),), (Symbol("w", 1, (8,)),) if state else ()
+        entry = Entry("run", inputs, tuple(Symbol(f"out{k}", k, (8,)) for k in outputs), steps)
+        return Plan(192, 16, tuple(buffers), owned, (entry,), bytes(32), b"")
+
+    late = (Instruction(neg, 1, 0), Instruction(BY_NAME["add"].number, 1, 0, 1))
+    return {
+        "fine": ("opened", plan((0, 2))),
+        "in_place": ("opened", plan((0, 2), (2, 2))),
+        "unwritten": ("step 0: reads buffer 1, which nobody has written", plan((1, 2))),
+        "forgotten": ("step 2: reads buffer 0, which nobody has written", plan((0, 2), (2, 3), (0, 2))),
+        "over": ("step 0: writes over buffer 0, which it reads", plan((0, 3), outputs=(3,))),
+        "late": ("step 0: writes over buffer 0, which it reads", plan((0, 0), outputs=(0,), instructions=late)),
+        "const": ("map: output 0 is not in RAM", plan((0, 4), outputs=(0,))),
+        "no_output": ("entry run: an output is not written", plan((0, 2), outputs=(1,))),
+        "lost": ("entry run: a parameter is lost", plan((0, 2), (2, 3), outputs=(3,), state=True)),
+        "small": ("map: output 0 ends outside its buffer", plan((0, 5), outputs=(0,))),
+        "past": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 1, (1,)),))),
+        "before": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 0, (-1,)),))),
+        "opcode": ("which this port does not have", plan((0, 2), instructions=(Instruction(99, 1, 0),))),
+        "slot": ("reads what is not written", plan((0, 2), instructions=(Instruction(neg, 1, 1),))),
+    }
+
+
+def test_a_plan_that_loses_a_value_or_leaves_a_buffer_is_refused_with_words(interpreter, tmp_path):
+    plans = _careless_plans()
+    for name, (_, plan) in plans.items():
+        plan.save(str(tmp_path / f"{name}.lzp"))
+    (tmp_path / "case.json").write_text(json.dumps([f"{name}.lzp" for name in plans]))
+    said = {name: " ".join(words) for name, *words in interpreter("mpy_load.py", tmp_path)}
+    for name, (words, _) in plans.items():
+        assert said[f"{name}.lzp"].endswith(words), (name, said[f"{name}.lzp"])
+
+
+def test_a_plan_of_two_float_dtypes_is_refused_with_words(tmp_path):
+    b = Builder()
+    wide = b.given(np.ones(3), f64)
+    one = b.given(np.ones(3))
+    b.map(
+        [one, b.shown("out", 3)],
+        Program((3,), (MapInput(f32, 0, (1,)),), (f32,), 0, 1, NO_TILE, (Instruction(3, 1, 0),)),
+    )
+    assert wide == 0
+    write_case(tmp_path, b.plan(), "run", b.data, ("out",))
+    with pytest.raises(AssertionError, match="f32 and f64 in one plan"):
+        run_unix("mpy_run.py", tmp_path)
