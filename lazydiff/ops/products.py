@@ -8,7 +8,8 @@ import numpy as np
 
 from lazydiff.dtypes import Dtype
 from lazydiff.errors import DtypeError, ShapeError
-from lazydiff.graph.node import FUNCTIONS, Op, Operand, Tensor, apply, constant, declare, user_line
+from lazydiff.graph.node import FUNCTIONS, Op, Operand, Tensor, apply, declare, user_line
+from lazydiff.ops.elementwise import together
 from lazydiff.ops.moves import broadcast_to, reshape, transpose
 
 Attrs = dict[str, object]
@@ -43,7 +44,7 @@ declare(
 
 def matmul(a: Operand, b: Operand) -> Tensor:
     """Matrix product as NumPy's: 1-d operands are vectors, leading axes broadcast."""
-    a, b = constant(a), constant(b)
+    a, b = together(a, b)
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
         raise ShapeError(f"{user_line()}: matmul of {a.shape} and {b.shape}: inner extents differ")
     left, right = (a if a.ndim > 1 else reshape(a, (1, -1))), (b if b.ndim > 1 else reshape(b, (-1, 1)))
@@ -119,7 +120,7 @@ def conv2d(x: Tensor, weight: Operand, stride: Pair = 1, padding: Pair = 0) -> T
 
     `stride` and symmetric zero `padding` are a number or (rows, columns); oh = (h + 2 padding - kh) // stride + 1.
     """
-    weight = constant(weight)
+    x, weight = together(x, weight)
     strides = (stride, stride) if isinstance(stride, int) else stride
     pads = (padding, padding) if isinstance(padding, int) else padding
     if x.ndim != 4 or weight.ndim != 4 or x.shape[3] != weight.shape[2]:

@@ -3,12 +3,12 @@
 import dataclasses
 
 import pytest
-from small import classifier, convolution
 
 import lazydiff as ld
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import MAP, Kind
+from small import classifier, convolution
 
 
 def change(item, **fields):

@@ -7,11 +7,11 @@ import sys
 import zlib
 
 import pytest
-from small import classifier, convolution
 
 import lazydiff as ld
 from lazydiff.examples import digits
 from lazydiff.plan.codec import decode, encode, from_json, to_json
+from small import classifier, convolution
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from small import convolution
-from tools_needed import require
 
 from lazydiff.plan.codec import encode
+from small import convolution
+from tools_needed import require
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,197 @@
+"""Plans of whole graphs: right values whatever shares bytes, updates in place, and budgets that teach."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lazydiff as ld
+from lazydiff.examples import digits
+from lazydiff.frontend.training import Step
+from lazydiff.memory.budget import parse_bytes
+from lazydiff.plan.lifetimes import entry_lives
+from lazydiff.plan.model import Kind, Region
+from lazydiff.run.reference import Reference
+from small import classifier
+
+UNARY = [
+    (ld.tanh, np.tanh),
+    (ld.neg, np.negative),
+    (ld.square, np.square),
+    (ld.relu, lambda a: np.maximum(a, 0)),
+    (lambda t: t.T, np.transpose),
+    (lambda t: ld.broadcast_to(t.sum(axis=1, keepdims=True), t.shape), lambda a: a.sum(1, keepdims=True) + 0 * a),
+    (lambda t: t.reshape(4, 4, 1).reshape(16).reshape(4, 4), lambda a: a),
+    (lambda t: t @ t, lambda a: a @ a),
+]
+BINARY = [(ld.add, np.add), (ld.subtract, np.subtract), (ld.multiply, np.multiply), (ld.matmul, np.matmul)]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=14))
+def test_random_graphs_equal_numpy(recipe):
+    x = ld.input("x", (4, 4), ld.f64)
+    data = np.linspace(-0.5, 0.45, 16).reshape(4, 4)
+    tensors, arrays = [x], [data]
+    for op, i, j in recipe:
+        i, j = i % len(tensors), j % len(tensors)
+        if op < 8:
+            symbolic, numeric = UNARY[op]
+            tensors.append(symbolic(tensors[i]))
+            arrays.append(numeric(arrays[i]))
+        else:
+            symbolic, numeric = BINARY[op - 8]
+            tensors.append(symbolic(tensors[i], tensors[j]))
+            arrays.append(numeric(arrays[i], arrays[j]))
+    outputs = {f"o{k}": t for k, t in enumerate(tensors[1:]) if k % 2 == 0 or k == len(tensors) - 2}
+    plan = ld.compile(f=outputs)
+    found = ld.Session(plan).run("f", x=data)
+    found = found if isinstance(found, dict) else {next(iter(outputs)): found}
+    for name, value in found.items():
+        np.testing.assert_allclose(value, arrays[int(name[1:]) + 1], rtol=1e-9, atol=1e-9)
+
+
+def test_an_update_waits_for_the_last_reader_of_the_old_value():
+    a, b = ld.param("a", [1.0, 2.0]), ld.param("b", [10.0, 20.0])
+    step = Step({"old": a * 3}, ((a, a + b), (b, b * a)))
+    plan = ld.compile(f=step)
+    for runner in (ld.Session(plan), Reference(plan)):
+        old = runner.run("f")
+        np.testing.assert_array_equal(old["old"] if isinstance(old, dict) else old, [3, 6])
+        np.testing.assert_array_equal(runner.read("a"), [11, 22])
+        np.testing.assert_array_equal(runner.read("b"), [10, 40])
+
+
+@pytest.mark.parametrize("new", [lambda a, b: ((a, b), (b, a)), lambda a, b: ((a, b * 1.0), (b, a + 0.0))])
+def test_two_parameters_can_swap(new):
+    a, b = ld.param("a", [1.0, 2.0]), ld.param("b", [10.0, 20.0])
+    plan = ld.compile(f=Step({"sum": a + b}, new(a, b)))
+    session = ld.Session(plan)
+    session.run("f")
+    np.testing.assert_array_equal(session.read("a"), [10, 20])
+    np.testing.assert_array_equal(session.read("b"), [1, 2])
+
+
+def test_a_product_that_reads_the_old_weight_is_not_written_over_it():
+    w = ld.param("w", np.arange(9, dtype=np.float32).reshape(3, 3))
+    plan = ld.compile(f=Step({"trace": w.sum()}, ((w, w @ w),)))
+    session = ld.Session(plan)
+    session.run("f")
+    old = np.arange(9, dtype=np.float32).reshape(3, 3)
+    np.testing.assert_array_equal(session.read("w"), old @ old)
+
+
+def test_sgd_without_momentum_equals_the_formula():
+    rng = np.random.default_rng(3)
+    w0, x0 = rng.normal(size=(20, 5)).astype(np.float32), rng.normal(size=(4, 20)).astype(np.float32)
+    w = ld.param("w", w0)
+    loss = ld.mse(ld.input("x", (4, 20)) @ w, ld.input("t", (4, 5)))
+    plan = ld.compile(train=ld.train_step(loss, ld.sgd(0.5)))
+    session = ld.Session(plan)
+    session.train(x=x0, t=np.zeros((4, 5), np.float32))
+    expected = w0 - 0.5 * x0.T @ (x0 @ w0) * 2 / 20
+    np.testing.assert_allclose(session.read("w"), expected, rtol=1e-4, atol=1e-6)
+    assert not any(b.kind == Kind.WORK and b.size_bytes >= 400 for b in plan.buffers)  # w has 400 bytes: no gradient
+    assert any(s.tile_rows for s in plan.entry("train").steps)
+
+
+def test_the_fused_update_has_the_bits_of_the_unfused_one():
+    rng = np.random.default_rng(4)
+    w = ld.param("w", rng.normal(size=(20, 5)).astype(np.float32))
+    x = ld.input("x", (4, 20))
+    loss = ld.square(x @ w).mean()
+    gradient = ld.grad(loss, w)
+    fused = ld.train_step(loss, ld.sgd(0.1, momentum=0.9))
+    plain = ld.train_step(loss, ld.sgd(0.1, momentum=0.9), outputs={"g": gradient})  # g must exist: no tile
+    data = rng.normal(size=(4, 20)).astype(np.float32)
+    weights = []
+    for step in (fused, plain):
+        plan = ld.compile(train=step)
+        session = ld.Session(plan)
+        for _ in range(3):
+            session.train(x=data)
+        weights.append((session.read("w").tobytes(), any(s.tile_rows for s in plan.entry("train").steps)))
+    assert weights[0][0] == weights[1][0]
+    assert (weights[0][1], weights[1][1]) == (True, False)
+
+
+def test_frozen_parameters_live_in_flash():
+    x = ld.input("x", (2, 4))
+    body, head = ld.param("body.w", np.ones((4, 8), np.float32)), ld.param("head.w", np.ones((8, 3), np.float32))
+    loss = ld.square(ld.relu(x @ body) @ head).mean()
+    full = ld.compile(train=ld.train_step(loss, ld.sgd(0.1)))
+    some = ld.compile(train=ld.train_step(loss, ld.sgd(0.1), trainable=["head.*"]))
+    region = {b.label: b.region for b in some.buffers if b.kind == Kind.PARAMS and "new" not in b.label}
+    assert region == {"body.w": Region.CONST, "head.w": Region.RAM}
+    assert some.ram_bytes <= full.ram_bytes - 4 * 8 * 4
+    session = ld.Session(some)
+    session.train(x=np.ones((2, 4), np.float32))
+    np.testing.assert_array_equal(session.read("body.w"), np.ones((4, 8)))
+    with pytest.raises(ld.LazydiffError):
+        session.write("body.w", np.zeros((4, 8), np.float32))
+    with pytest.raises(ld.GraphError, match="match none"):
+        ld.train_step(loss, ld.sgd(0.1), trainable=["tail.*"])
+
+
+def network(ram, batch=16):
+    x, y = ld.input("x", (batch, 32)), ld.input("y", (batch,), ld.i32)
+    w = ld.param("w", np.zeros((32, 10), np.float32))
+    loss = ld.cross_entropy(ld.relu(x @ w), y).mean()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), ram=ram)
+
+
+def test_a_budget_is_exact_and_its_error_teaches():
+    needed = network(None).ram_bytes
+    assert network(needed).ram_bytes == needed
+    with pytest.raises(ld.BudgetError) as caught:
+        network(needed - 1)
+    error, text = caught.value, str(caught.value)
+    assert (error.needed_bytes, error.budget_bytes) == (needed, needed - 1)
+    assert error.lower_bound_bytes <= needed
+    assert f"{needed:,} B" in text
+    assert f"{needed - 1:,} B" in text
+    assert re.search(r"peak at step \d+ of \d+: .*test_plans\.py:\d+", text)
+    assert "alive: " in text
+    assert "try: " in text
+    assert "saves" in text
+
+
+@pytest.mark.parametrize(("text", "size"), [("64 KiB", 65536), ("64 kB", 64000), ("1.5MiB", 1572864), (12, 12)])
+def test_sizes_are_understood(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("bad", ["", "64 q", "-5", 0, -1, 2**32, 1.5, True, "0"])
+def test_sizes_that_are_none_are_refused(bad):
+    with pytest.raises(ld.GraphError, match="ram="):
+        network(bad)
+
+
+def test_a_step_touches_no_byte_outside_its_plan():
+    plan = classifier()
+    reference = Reference(plan)
+    used = np.zeros(plan.ram_bytes, bool)
+    for b in plan.buffers:
+        if b.region == Region.RAM:
+            used[b.offset : b.end] = True
+    reference.ram[~used] = 0xA5
+    reference.run("train", x=np.ones((4, 4), np.float32), y=np.zeros(4, np.int32))
+    assert (reference.ram[~used] == 0xA5).all()
+    assert used[64:].mean() > 0.95  # and the plan has no large holes
+
+
+def test_the_demo_is_at_its_lower_bound():
+    plan = digits.build()
+    for entry in plan.entries:
+        assert entry_lives(plan, entry).arena_over_bound == 1.0
+
+
+def test_a_refused_label_changes_nothing():
+    session = ld.Session(classifier())
+    before = session.state()
+    with pytest.raises(ld.InputError, match="y"):
+        session.train(x=np.ones((4, 4), np.float32), y=np.array([0, 1, 3, 2], np.int32))
+    for name, value in session.state().items():
+        np.testing.assert_array_equal(value, before[name])
