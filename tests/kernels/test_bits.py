@@ -1,0 +1,187 @@
+"""A kernel's order of operations is its contract: every build gives the same bits, and they are the contract's bits."""
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lazydiff as ld
+from lazydiff.kernels.table import KERNELS
+from lazydiff.plan.codec import encode
+from lazydiff.plan.model import MAP
+from tools_needed import require
+
+ROOT = Path(__file__).resolve().parents[2]
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion"]
+WARNINGS += ["-Wmissing-prototypes", "-Werror"]
+FLAGS = ["-ffp-contract=off", "-fno-math-errno", f"-I{ROOT}/c_kernels/include"]
+BUILDS = [
+    ("gcc", "-O0"),
+    ("gcc", "-O2"),
+    ("gcc", "-O3", "-march=native"),
+    ("clang", "-O1"),
+    ("clang", "-O3", "-march=native"),
+]
+
+
+def everything(dtype):
+    """A plan whose steps are every kernel, over shapes that straddle lanes and column tiles."""
+    rng = np.random.default_rng(5)
+
+    def array(*shape):
+        return ld.constant(rng.normal(size=shape).astype(dtype.numpy))
+
+    x, w = ld.input("x", (2, 9, 7, 5), dtype), array(3, 2, 5, 19)
+    y = ld.conv2d(x, w, (2, 1), (1, 1))
+    a = x.reshape(18, 35)
+    outputs = {
+        "conv2d": y,
+        "grads": ld.grad(ld.square(y).sum(), x) * 1.0,
+        "grad_w": ld.grad(ld.square(y).sum(), w),
+        "nn": a @ array(35, 33),
+        "nt": a @ array(21, 35).T,
+        "tn": a.T @ array(18, 17),
+        "batch": ld.sigmoid(x.reshape(2, 63, 5)) @ array(2, 5, 3),
+        "sum": x.sum(axis=3),
+        "sum outer": x.sum(axis=0),
+        "max": ld.max(x, axis=2),
+        "min": ld.min(x, axis=1),
+        "argmax": ld.argmax(a, 1),
+        "map": ld.where(x > 0, ld.exp(x) ** 1.7, ld.log(1 + x * x)) + ld.tanh(x),
+        "softmax": ld.softmax(a),
+    }
+    return ld.compile(f=outputs)
+
+
+def library(folder, compiler, *options):
+    built = folder / f"{compiler}{''.join(options)}.so"
+    sources = sorted(map(str, (ROOT / "c_kernels/src").glob("*.c")))
+    command = [
+        require(compiler),
+        *WARNINGS,
+        *FLAGS,
+        *options,
+        "-DLZD_KERNEL=",
+        "-shared",
+        "-fPIC",
+        *sources,
+        "-lm",
+        "-o",
+    ]
+    subprocess.run([*command, str(built)], check=True)
+    return ctypes.CDLL(str(built))
+
+
+def outputs_of(lib, plan, data):
+    """The bytes of every output of entry 0, from one build."""
+    blob = encode(plan)
+    space = np.zeros(len(blob) + 16, np.uint8)
+    aligned = space[-space.ctypes.data % 16 :][: len(blob)]
+    aligned[:] = np.frombuffer(blob, np.uint8)
+    ram = np.zeros(plan.ram_bytes + 16, np.uint8)
+    ram = ram[-ram.ctypes.data % 16 :][: plan.ram_bytes]
+    model = ctypes.c_void_p()
+    size = ctypes.c_size_t
+    where = (ctypes.byref(model), ctypes.c_void_p(aligned.ctypes.data), size(len(blob)))
+    assert lib.lzd_open(*where, ctypes.c_void_p(ram.ctypes.data), size(plan.ram_bytes)) == 0
+    entry = plan.entries[0]
+    results = [np.zeros(plan.buffers[s.buffer].size_bytes, np.uint8) for s in entry.outputs]
+    inputs = (ctypes.c_void_p * 1)(data.ctypes.data)
+    outputs = (ctypes.c_void_p * len(results))(*(r.ctypes.data for r in results))
+    assert lib.lzd_call(model, 0, inputs, outputs) == 0
+    return {s.name: r.tobytes() for s, r in zip(entry.outputs, results, strict=True)}
+
+
+@pytest.mark.parametrize("dtype", [ld.f32, ld.f64], ids=str)
+def test_every_build_gives_the_same_bits(dtype, tmp_path):
+    plan = everything(dtype)
+    used = {s.kernel for s in plan.entries[0].steps}
+    assert used == set(KERNELS)
+    data = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
+    found = ld.Session(plan).run("f", x=data)
+    shipped = {name: np.asarray(value).tobytes() for name, value in found.items()}
+    for build in BUILDS:
+        for name, value in outputs_of(library(tmp_path, *build), plan, data).items():
+            assert value == shipped[name], (build, name)
+
+
+def fma(a, b, c):
+    """a * b + c with one rounding: a product of float32 is exact in 64 bits of mantissa, and so nearly is the sum."""
+    return np.float32(np.longdouble(a) * np.longdouble(b) + np.longdouble(c))
+
+
+def lanes(terms, add):
+    l = [np.float32(0)] * 8  # noqa: E741 - the contract's name
+    for k, term in enumerate(terms):
+        l[k % 8] = add(term, l[k % 8])
+    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+
+
+def test_the_contracts_bits_literally():
+    rng = np.random.default_rng(8)
+    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((3, 21), (21, 18), (18, 21)))
+    x = ld.input("x", (3, 21))
+    plan = ld.compile(f={"nn": x @ b, "nt": x @ ld.constant(c).T, "sum": x.sum(axis=1), "columns": x.sum(axis=0)})
+    assert {s.declared.name for s in plan.entries[0].steps if s.kernel != MAP} == {
+        "matmul_nn",
+        "matmul_nt",
+        "reduce_sum",
+    }
+    found = ld.Session(plan).f(x=a)
+    for i in range(3):
+        assert found["sum"][i] == lanes(a[i], lambda t, lane: lane + t)
+        for j in range(18):
+            total = np.float32(0)
+            for k in range(21):
+                total = fma(a[i, k], b[k, j], total)
+            assert found["nn"][i, j] == total
+            assert found["nt"][i, j] == lanes(zip(a[i], c[j], strict=True), lambda t, lane: fma(*t, lane))
+    assert (found["columns"] == (np.float32(0) + a[0] + a[1]) + a[2]).all()
+
+
+def test_convolution_and_its_transposes_literally():
+    rng = np.random.default_rng(9)
+    x0, w0 = rng.normal(size=(1, 4, 3, 2)).astype(np.float32), rng.normal(size=(3, 3, 2, 9)).astype(np.float32)
+    x, g = ld.input("x", (1, 4, 3, 2)), rng.normal(size=(1, 2, 3, 9)).astype(np.float32)
+    y = ld.conv2d(x, w0, (2, 1), 1)
+    w = ld.param("w", w0)
+    gw = ld.vjp(ld.conv2d(x, w, (2, 1), 1), w, g)
+    found = ld.Session(ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": gw})).f(x=x0)
+    for i, j, f in np.ndindex(2, 3, 9):
+        total = np.float32(0)
+        for di, dj, c in np.ndindex(3, 3, 2):
+            r, q = 2 * i + di - 1, j + dj - 1
+            if 0 <= r < 4 and 0 <= q < 3:
+                total = fma(x0[0, r, q, c], w0[di, dj, c, f], total)
+        assert found["y"][0, i, j, f] == total
+    for r, q, c in np.ndindex(4, 3, 2):
+        l = [np.float32(0)] * 8  # noqa: E741
+        for di, dj in np.ndindex(3, 3):
+            i, j = (r + 1 - di) / 2, q + 1 - dj
+            if i in (0, 1) and 0 <= j < 3:
+                for f in range(9):
+                    l[f % 8] = fma(g[0, int(i), j, f], w0[di, dj, c, f], l[f % 8])
+        assert found["gx"][0, r, q, c] == ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+    for di, dj, c, f in np.ndindex(3, 3, 2, 9):
+        total = np.float32(0)
+        for i, j in np.ndindex(2, 3):
+            r, q = 2 * i + di - 1, j + dj - 1
+            if 0 <= r < 4 and 0 <= q < 3:
+                total = fma(x0[0, r, q, c], g[0, i, j, f], total)
+        assert found["gw"][di, dj, c, f] == total
+
+
+@pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "aarch64-linux-gnu-gcc"])
+def test_the_runtime_compiles_clean_for_other_machines(compiler, tmp_path):
+    core = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"] if "eabi" in compiler else []
+    for source in sorted((ROOT / "c_kernels/src").glob("*.c")):
+        command = [require(compiler), *WARNINGS, *FLAGS, *core, "-O2", "-c", str(source), "-o", str(tmp_path / "x.o")]
+        subprocess.run(command, check=True)
+
+
+def test_the_header_is_clean_cpp(tmp_path):
+    (tmp_path / "t.cpp").write_text('#include "lzd.h"\nint main() { return lzd_status_text(LZD_OK)[0] == 0; }\n')
+    command = [require("g++"), "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *FLAGS, "-c", "t.cpp"]
+    subprocess.run(command, check=True, cwd=tmp_path)
