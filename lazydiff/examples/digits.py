@@ -142,7 +142,7 @@ def run(folder: str, say: Callable[[str], None], show_bar: bool) -> dict[str, ob
     data, plan = load_digits(), build()
     say(f"A convolutional network for 8x8 digits, batch {BATCH}, SGD with momentum, planned into ram={RAM!r}:\n")
     say(str(plan) + "\n")
-    say("RAM while one training step runs (across: steps; down: addresses):\n")
+    say("RAM while one training step runs:\n")
     say(memory_map(plan, "train") + "\n")
 
     session = ld.Session(plan)

@@ -2,78 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES, Kind, Plan
+from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives, union_bytes
+from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Kind, Plan
 from lazydiff.plan.show import number, op_of, wrapped
 
-
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """A range of addresses on which the same values lie at each step."""
-
-    begin: int
-    end: int
-    rows: int
+_KEPT = "="  # parameters and state: there at every step, so one sign for all of them
 
 
-def _bands(lives: EntryLives, rows: int) -> list[_Band]:
-    """Cut the arena at every border of a value; tall bands get more of the rows, each at least one."""
-    borders = {0, EXECUTOR_BYTES, lives.arena_bytes}
-    for life in lives.lives:
-        borders |= {life.buffer.offset, life.buffer.end}
-    cuts = sorted(borders)
-    spans = pairwise(cuts)
-    return [_Band(a, b, max(1, round((b - a) / lives.arena_bytes * rows))) for a, b in spans]
-
-
-def letters(lives: EntryLives) -> dict[Life, str]:
-    """A letter per value: capitals for parameters and state, digits for io, small letters for work.
-
-    A parameter's new value has the parameter's letter. When the letters are used up they start again.
-    """
-    pools = {Kind.PARAMS: ascii_uppercase, Kind.STATE: ascii_uppercase, Kind.IO: digits, Kind.WORK: ascii_lowercase}
-    free = dict.fromkeys(pools.values(), 0)
-    given: dict[tuple[str, int], str] = {}
-    for life in lives.lives:
-        pool, key = pools[life.buffer.kind], (life.name, life.buffer.offset)
+def _signs(lives: EntryLives) -> dict[Life, str]:
+    """A sign per value: digits for io, letters for work in the order of birth; used up, they start again."""
+    pools = {Kind.PARAMS: _KEPT, Kind.STATE: _KEPT, Kind.IO: digits, Kind.WORK: ascii_lowercase + ascii_uppercase}
+    used = dict.fromkeys(pools, 0)
+    found: dict[Life, str] = {}
+    given: dict[tuple[str, Buffer], str] = {}  # a value computed in two goes at one place keeps its sign
+    for life in sorted(lives.lives, key=lambda life: (life.first, life.buffer.offset)):
+        kind, key = life.buffer.kind, (life.name, life.buffer)
         if key not in given:
-            given[key] = pool[free[pool] % len(pool)]
-            free[pool] += 1
-    return {life: given[life.name, life.buffer.offset] for life in lives.lives}
+            given[key] = pools[kind][used[kind] % len(pools[kind])]
+            used[kind] += 1
+        found[life] = given[key]
+    return found
+
+
+def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[int, int, str]]:
+    """The arena cut where values begin and end: (first byte, byte after the last, a sign per step), from 0 upwards.
+
+    Cuts less than half a row apart are joined up to a row; a step then shows who has most of the joined bytes.
+    """
+    edges = {edge for life in lives.lives for edge in (life.buffer.offset, life.buffer.end)}
+    row = lives.arena_bytes / rows
+    spans: list[tuple[int, int]] = []
+    for begin, end in pairwise(sorted({0, EXECUTOR_BYTES, lives.arena_bytes} | edges)):
+        if (
+            begin > EXECUTOR_BYTES
+            and max(end - begin, spans[-1][1] - spans[-1][0]) < row / 2
+            and end - spans[-1][0] <= row
+        ):
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    bands: list[tuple[int, int, str]] = []
+    for begin, end in spans:
+        most = [0] * max(1, len(lives.entry.steps))
+        cells = ["#" if end <= EXECUTOR_BYTES else "."] * len(most)
+        for life in sorted(lives.lives, key=lambda life: life.first):
+            shared = min(end, life.buffer.end) - max(begin, life.buffer.offset)
+            for step in range(life.first, life.last + 1):
+                if 0 < shared >= most[step]:
+                    most[step], cells[step] = shared, signs[life]
+        text = "".join(cells)
+        if bands and bands[-1][2] == text:
+            begin = bands.pop()[0]
+        bands.append((begin, end, text))
+    return bands
 
 
 def memory_map(plan: Plan, entry: str, width: int = 100, rows: int = 20) -> str:
-    """The entry's RAM as text: columns are steps, rows addresses (0 at the bottom), a letter is a value, `.` is free.
+    """The entry's RAM as text: steps to the right, bytes up (0 below), a sign per value, `.` free.
 
-    Raises KeyError for an entry the plan does not have.
+    A row stands for the same number of bytes everywhere but in ranges smaller than a row. Raises KeyError for an entry
+    that the plan does not have.
     """
     lives = entry_lives(plan, plan.entry(entry))
-    letter, count = letters(lives), max(1, len(lives.entry.steps))
+    signs, count = _signs(lives), max(1, len(lives.entry.steps))
     columns = max(1, min(4, (width - 12) // count))
     peak = lives.peak_step
-    lines = [f"{entry}: bytes up, steps 1 to {count} to the right; . is free, | marks the peak"]
-    for band in reversed(_bands(lives, rows)):
-        here = [life for life in lives.lives if life.buffer.offset < band.end and band.begin < life.buffer.end]
-        cells = []
-        for step in range(count):
-            mine = [life for life in here if life.first <= step <= life.last]
-            cells.append("#" if band.end <= EXECUTOR_BYTES else letter[mine[-1]] if mine else ".")
-        text = "".join(
-            ("|" if i == peak else "") + cell * columns + ("|" if i == peak else "") for i, cell in enumerate(cells)
-        )
-        for row in reversed(range(band.rows)):
-            lines.append(f"{number(band.begin) if row == 0 else '':>9} {text}".rstrip())
-    legend = [f"# executor {EXECUTOR_BYTES}"]
-    for life in lives.lives:
-        if not life.is_new:
-            steps = "" if life.last - life.first + 1 == count else f" {life.first + 1}-{life.last + 1}"
-            legend.append(f"{letter[life]} {life.name} {number(life.buffer.size_bytes)}{steps}")
-    return "\n".join([*lines, *wrapped(" " * 10, legend, max(60, width))])
+    lines = [f"{entry}: steps 1 to {count} to the right, bytes up; . free, peak between the bars"]
+    bands = _bands(lives, signs, rows)
+    for begin, end, cells in reversed(bands):
+        parts = ["".join(c * columns for c in part) for part in (cells[:peak], cells[peak], cells[peak + 1 :])]
+        text = "|".join(parts)
+        height = max(1, round((end - begin) / lives.arena_bytes * rows))
+        lines += [f"{'':>9} {text}"] * (height - 1) + [f"{number(begin):>9} {text}"]
+    return "\n".join([*lines, *wrapped(" " * 10, _explained(signs, {c for *_, b in bands for c in b}), max(60, width))])
+
+
+def _explained(signs: dict[Life, str], drawn: set[str]) -> list[str]:
+    """The legend's words: a word per sign drawn, then how many values were too small to draw."""
+    kept = union_bytes((x.buffer.offset, x.buffer.end) for x in signs if signs[x] == _KEPT)
+    words = [f"# executor {EXECUTOR_BYTES}", *([f"{_KEPT} params and state {number(kept)}"] if kept else [])]
+    small: dict[tuple[str, int], int] = {}
+    for life in sorted(signs, key=lambda life: (life.buffer.kind != Kind.IO, life.first, life.buffer.offset)):
+        word = f"{signs[life]} {life.name} {number(life.buffer.size_bytes)}"
+        if signs[life] not in drawn:
+            small[life.name, life.buffer.offset] = life.buffer.size_bytes
+        elif signs[life] != _KEPT and word not in words:
+            words.append(word)
+    if small:
+        words.append(f"and {len(small)} too small to draw, at most {number(max(small.values()))}")
+    return words
 
 
 _FILL = {"executor": "#64748b", "params": "#3b6fb6", "state": "#7c5cbf", "io": "#d98a2b", "work": "#3f9b80"}
@@ -151,7 +171,7 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
     for byte in _ticks(plan.ram_bytes):
         y = y_of(byte)
         out.append(f'<line x1="{_LEFT}" y1="{_px(y)}" x2="{_px(x_of(count))}" y2="{_px(y)}" stroke="#dde3ea"/>')
-        label = f"{byte // 1024} KiB" if byte % 1024 == 0 else f"{byte} B"
+        label = f"{byte // 1024} KiB" if byte and byte % 1024 == 0 else f"{byte} B"
         out.append(_text(_LEFT - 8, y + 4, label, 11, _SOFT, ' text-anchor="end"'))
     out += _box((x_of(0), x_of(count)), (y_of(EXECUTOR_BYTES), floor), "executor", "", f"executor: {EXECUTOR_BYTES} B")
     for life in lives.lives:
@@ -172,7 +192,7 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         fill = "#c2334d" if index == lives.peak_step else _SOFT
         if named:
             turn = f' text-anchor="end" transform="rotate(-50 {_px(middle)} {floor + 18})"'
-            out.append(_text(middle, floor + 18, f"{op_of(step)} {index + 1}", 10, fill, turn))
+            out.append(_text(middle, floor + 18, f"{index + 1} {op_of(step)}", 10, fill, turn))
         elif index % max(1, count // 20) == 0:
             out.append(_text(middle, floor + 18, str(index + 1), 10, fill, ' text-anchor="middle"'))
     return out, _TOP + _PLOT_HEIGHT + (_BOTTOM_NAMED if named else _BOTTOM_BARE)

@@ -1,0 +1,166 @@
+"""The memory table and map count what must be in RAM, on plans small enough to count by hand."""
+
+import xml.etree.ElementTree as ET
+
+from lazydiff.dtypes import f32
+from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.plan.lifetimes import entry_lives, union_bytes
+from lazydiff.plan.memory_map import memory_map, memory_map_svg
+from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.show import report, table
+
+
+def ram(kind, offset, elements, label=""):
+    return Buffer(Region.RAM, kind, f32, offset, 4 * elements, label)
+
+
+def multiply(elements, inputs, out, tile=NO_TILE, label="", source=""):
+    """A map step that multiplies its inputs (all read contiguously)."""
+    views = tuple(MapInput(f32, 0, (1,)) for _ in inputs)
+    first, second, last = 0, len(inputs) - 1, len(inputs)
+    body = (Instruction(BY_NAME["multiply"].number, last, first, second),)
+    words = Program((elements,), views, (f32,), 0, 16, tile, body).words()
+    return Step(MAP, f32, (*inputs, out), words, 0, label, source)
+
+
+W, X, H, H2, LOSS, W_NEW = range(6)
+
+
+def tiny():
+    """w *= (x * w)^2, loss = sum((x * w)^2): the square lies in place of the product, the new w in place of w."""
+    buffers = (
+        ram(Kind.PARAMS, 64, 4),
+        ram(Kind.IO, 80, 4),
+        ram(Kind.WORK, 96, 4, "product"),
+        ram(Kind.WORK, 96, 4, "square"),
+        ram(Kind.IO, 112, 1),
+        ram(Kind.PARAMS, 64, 4),
+    )
+    steps = (
+        multiply(4, (X, W), H, label="x * w", source="tiny.py:3"),
+        multiply(4, (H,), H2, label="square", source="tiny.py:4"),
+        Step(2, f32, (H2, LOSS), (1, 4, 1), 0, "sum", "tiny.py:5"),
+        multiply(4, (W, H2), W_NEW, label="update", source="tiny.py:6"),
+    )
+    x, loss = Symbol("x", X, (4,)), Symbol("loss", LOSS, ())
+    train = Entry("train", (x,), (loss,), steps, ((W, W_NEW),))
+    infer = Entry("infer", (x,), (Symbol("infer", H, (4,)),), steps[:1])
+    return Plan(120, 8, buffers, (Symbol("w", W, (4,), 0),), (train, infer), b"", bytes(16))
+
+
+def test_union_counts_shared_bytes_once():
+    assert union_bytes([(0, 10), (5, 12), (20, 24), (20, 22)]) == 16
+
+
+def test_a_value_lives_from_its_write_to_its_last_read():
+    lives = entry_lives(tiny(), tiny().entry("train"))
+    steps = {(life.name, life.is_new): (life.first, life.last) for life in lives.lives}
+    assert steps == {
+        ("w", False): (0, 3), ("w", True): (3, 3), ("x", False): (0, 0), ("product", False): (0, 1),
+        ("square", False): (1, 3), ("loss", False): (2, 3),
+    }  # fmt: skip
+
+
+def test_in_place_and_updated_bytes_count_once():
+    lives = entry_lives(tiny(), tiny().entry("train"))
+    assert lives.live_bytes == (64 + 16 + 16 + 16, 64 + 16 + 16, 64 + 16 + 16 + 4, 64 + 16 + 16 + 4)
+    assert (lives.peak_step, lives.lower_bound_bytes, lives.arena_bytes) == (0, 112, 120)
+
+
+def test_an_entry_is_charged_for_its_own_bytes_only():
+    lives = entry_lives(tiny(), tiny().entry("infer"))
+    assert (lives.lower_bound_bytes, lives.arena_bytes, lives.arena_over_bound) == (112, 112, 1.0)
+
+
+def test_a_parameter_nobody_reads_is_kept():
+    plan = tiny()
+    buffers = (*plan.buffers, ram(Kind.STATE, 120, 2))
+    kept = Plan(128, 8, buffers, (*plan.state, Symbol("clock", 6, (2,))), plan.entries, b"", plan.init)
+    lives = entry_lives(kept, kept.entry("infer"))
+    assert (lives.lower_bound_bytes, report(kept)["entries"]["infer"]["at_peak"]["state"]) == (120, 8)
+
+
+def test_a_tiled_step_and_its_map_are_one_moment():
+    """c = square(a @ b) two rows at a time: a, b, the tile and c are all needed while the pair runs."""
+    buffers = (ram(Kind.IO, 64, 8), ram(Kind.IO, 96, 4), ram(Kind.WORK, 112, 4, "tile"), ram(Kind.IO, 128, 8))
+    product = Step(10, f32, (0, 1, 2), (1, 4, 2, 2, 0, 0), 2)
+    pair = (product, multiply(8, (2,), 3, tile=0))
+    entry = Entry("infer", (Symbol("a", 0, (4, 2)), Symbol("b", 1, (2, 2))), (Symbol("infer", 3, (4, 2)),), pair)
+    plan = Plan(160, 8, buffers, (), (entry,), b"", b"")
+    assert entry_lives(plan, entry).live_bytes == (160, 160)
+
+
+def test_a_place_written_twice_is_free_in_between():
+    """The work buffer holds one value at steps 0 and 1, another at 3 and 4; at step 2 nobody needs it."""
+    buffers = (ram(Kind.IO, 64, 4), ram(Kind.WORK, 80, 4), ram(Kind.WORK, 96, 4), ram(Kind.IO, 112, 4))
+    steps = (
+        multiply(4, (0,), 1), multiply(4, (1,), 2), multiply(4, (0, 2), 3), multiply(4, (0,), 1), multiply(4, (1,), 3),
+    )  # fmt: skip
+    entry = Entry("infer", (Symbol("x", 0, (4,)),), (Symbol("infer", 3, (4,)),), steps)
+    lives = entry_lives(Plan(128, 8, buffers, (), (entry,), b"", b""), entry)
+    assert [(x.first, x.last) for x in lives.lives if x.buffer is buffers[1]] == [(0, 1), (3, 4)]
+    assert lives.live_bytes == (96, 112, 112, 96, 96)
+
+
+def test_bytes_by_kind_sum_to_the_lower_bound():
+    for facts in report(tiny())["entries"].values():
+        assert sum(facts["at_peak"].values()) == facts["lower_bound_bytes"]
+        assert sum(each["bytes"] for each in facts["alive"]) + 64 == facts["lower_bound_bytes"]
+
+
+def test_the_table_names_peak_step_and_source():
+    text = table(tiny())
+    assert "train: peak at step 1 of 4, x * w (tiny.py:3)\n  alive  w 16  x 16  product 16" in text
+    assert "RAM         120 B" in text
+    assert "arena / lower bound        1.071       1.000" in text
+    assert text == table(tiny())
+
+
+MAP_OF_TINY = """\
+train: steps 1 to 4 to the right, bytes up; . free, peak between the bars
+      112 |....|....11111111
+       96 |aaaa|bbbbbbbbbbbb
+       80 |0000|............
+       64 |====|============
+          |####|############
+          |####|############
+          |####|############
+        0 |####|############
+          # executor 64  = params and state 16  0 x 16
+          1 loss 4  a product 16  b square 16"""
+
+
+def test_the_text_map_is_the_one_drawn_by_hand():
+    assert memory_map(tiny(), "train", width=28, rows=7) == MAP_OF_TINY
+
+
+def test_what_is_too_small_to_draw_is_counted():
+    """Sums of 4 and 12 bytes above an input of 1,024 share one row: the 12 are drawn, the 4 counted."""
+    buffers = (ram(Kind.IO, 64, 256), ram(Kind.IO, 1088, 1), ram(Kind.IO, 1092, 3))
+    steps = (Step(2, f32, (0, 1), (1, 256, 1)), Step(2, f32, (0, 2), (1, 256, 1)))
+    outputs = (Symbol("small", 1, ()), Symbol("less", 2, (3,)))
+    plan = Plan(1104, 8, buffers, (), (Entry("infer", (Symbol("x", 0, (256,)),), outputs, steps),), b"", b"")
+    text = memory_map(plan, "infer", rows=4)
+    assert [line[:9].strip() for line in text.splitlines()[1:7]] == ["1 088", "", "", "", "64", "0"]
+    assert text.splitlines()[1].endswith("1111|2222|")
+    assert "too small" not in text
+    together = Plan(1104, 8, buffers, (), (Entry("infer", plan.entries[0].inputs, outputs, steps[::-1]),), b"", b"")
+    assert memory_map(together, "infer", rows=4).endswith(
+        "# executor 64  0 x 1 024  1 less 12  and 1 too small to draw, at most 4"
+    )
+
+
+def test_the_svg_is_xml_with_a_rectangle_per_value():
+    text = memory_map_svg(tiny())
+    titles = [e.text for e in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}title")]
+    plan = tiny()
+    assert len(titles) == sum(1 + len(entry_lives(plan, entry).lives) for entry in plan.entries)
+    assert any("product: 16 B f32, work" in title and "bytes 96 to 111, steps 1 to 2" in title for title in titles)
+    assert text == memory_map_svg(tiny())
+
+
+def test_names_are_escaped_in_the_svg():
+    plan = tiny()
+    odd = Plan(plan.ram_bytes, 8, plan.buffers, (Symbol('<w & "b">', W, (4,), 0),), plan.entries, b"", plan.init)
+    assert any('<w & "b">' in (e.text or "") for e in ET.fromstring(memory_map_svg(odd)).iter())
