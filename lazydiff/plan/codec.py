@@ -262,7 +262,7 @@ def _read_debug(data: bytes, offset: int) -> dict[str, list]:  # type: ignore[ty
         read = json.loads(data[offset + 4 : offset + 4 + length])
         labels = [str(b) for b in read["buffers"]]
         steps = [[[str(label), str(source)] for label, source in entry] for entry in read["steps"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return empty
     return {"buffers": labels, "steps": steps}
 
@@ -342,5 +342,5 @@ def from_json(text: str) -> Plan:
         )
         blobs = base64.b64decode(d["consts"]), base64.b64decode(d["init"])
         return Plan(d["ram_bytes"], d["align"], buffers, symbols(d["state"]), entries, *blobs)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise PlanError(f"plan: the JSON is not a plan: {error!r}") from error

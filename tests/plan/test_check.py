@@ -5,9 +5,12 @@ import dataclasses
 import pytest
 
 import lazydiff as ld
+from lazydiff.dtypes import f32
+from lazydiff.kernels.opcodes import MOVE
+from lazydiff.kernels.program import NO_TILE, Instruction
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import MAP, Kind
+from lazydiff.plan.model import MAP, Buffer, Kind, Region
 from small import classifier, convolution
 
 
@@ -37,11 +40,13 @@ def first(plan, wanted):
     return next(i for i, s in enumerate(plan.entries[0].steps) if wanted(s))
 
 
-def refused(plan):
-    with pytest.raises(ld.PlanError):
+def refused(plan, reason=None):
+    """Both checkers refuse the plan; the Python one gives this reason."""
+    blob = encode(plan)  # outside: what can't be written down was not refused by the C checker
+    with pytest.raises(ld.PlanError, match=reason):
         check(plan)
     with pytest.raises(ld.PlanError):
-        ld.Session(encode(plan))
+        ld.Session(blob)
 
 
 @pytest.fixture(params=[classifier, convolution])
@@ -82,6 +87,54 @@ def test_a_buffer_moved_onto_a_live_neighbour(plan):
     assert caught > 2
 
 
+def test_two_live_buffers_merged_into_one(plan):
+    """A step's output becomes one buffer with an input of it that is read again later."""
+    entry = plan.entries[0]
+    caught = 0
+    for at, step in enumerate(entry.steps):
+        later = {b for s in entry.steps[at + 1 :] for b in s.reads}
+        if step.kernel == MAP or step.tile_rows:
+            continue
+        (gone,) = step.writes
+        for kept in (b for b in step.reads if plan.buffers[b].kind == Kind.WORK and b in later):
+            if plan.buffers[kept].size_bytes >= plan.buffers[gone].size_bytes:
+                rename = {gone: kept}
+                steps = tuple(change(s, operands=tuple(rename.get(o, o) for o in s.operands)) for s in entry.steps)
+                refused(change(plan, entries=(change(entry, steps=steps), *plan.entries[1:])), "over its operand")
+                caught += 1
+    assert caught > 0
+
+
+def test_a_map_in_place_that_reads_its_input_again(plan):
+    """One more instruction reads the input: before the output over it is written it may, after that it may not."""
+
+    def in_place(s):
+        return (
+            s.kernel == MAP
+            and not s.program.n_temps
+            and any(plan.buffers[s.operands[-1]].overlaps(plan.buffers[b]) for b in s.reads)
+        )
+
+    at = first(plan, in_place)
+    step = plan.entries[0].steps[at]
+    program = step.program
+    over = next(k for k, b in enumerate(step.reads) if plan.buffers[b].overlaps(plan.buffers[step.operands[-1]]))
+    block = min(program.block, program.elements)
+    scratch = Buffer(Region.RAM, Kind.WORK, f32, plan.ram_bytes, 4 * block)
+    room = change(plan, ram_bytes=scratch.end + -scratch.end % 8, buffers=(*plan.buffers, scratch))
+    again = Instruction(MOVE.number, len(step.operands), over)
+    operands = (*step.operands, len(plan.buffers))
+
+    def reading(instructions):
+        words = change(program, n_temps=1, block=block, instructions=instructions).words()
+        return with_step(room, at, change(step, operands=operands, attrs=words))
+
+    sound = reading((again, *program.instructions))
+    check(sound)
+    ld.Session(encode(sound))
+    refused(reading((*program.instructions, again)), "over its operand")
+
+
 def test_parameters_that_share_bytes(plan):
     a, b = (s.buffer for s in plan.state[:2])
     refused(with_buffer(plan, a, offset=plan.buffers[b].offset))
@@ -96,7 +149,9 @@ def test_a_buffer_outside_the_ram(plan):
 
 def test_an_update_that_is_forgotten(plan):
     entry = plan.entries[0]
-    refused(change(plan, entries=(change(entry, updates=entry.updates[1:]), *plan.entries[1:])))
+    for i in range(len(entry.updates)):
+        updates = (*entry.updates[:i], *entry.updates[i + 1 :])
+        refused(change(plan, entries=(change(entry, updates=updates), *plan.entries[1:])), "at its end")
 
 
 def test_an_extent_beyond_its_buffer(plan):
@@ -114,7 +169,14 @@ def test_a_write_to_a_constant(plan):
     at = first(plan, lambda s: s.kernel == MAP and len(s.writes) >= 1)
     step = plan.entries[0].steps[at]
     n = len(step.reads)
-    refused(with_step(plan, at, change(step, operands=(*step.operands[:n], const, *step.operands[n + 1 :]))))
+    operands = (*step.operands[:n], const, *step.operands[n + 1 :])
+    refused(with_step(plan, at, change(step, operands=operands)))
+    # and a constant that is large enough, of the right dtype, and read by nobody
+    out = plan.buffers[step.operands[n]]
+    flash = change(out, region=Region.CONST, kind=Kind.CONST, offset=len(plan.consts) + -len(plan.consts) % 8)
+    room = change(plan, consts=plan.consts.ljust(flash.end, b"\0"), buffers=(*plan.buffers, flash))
+    operands = (*step.operands[:n], len(plan.buffers), *step.operands[n + 1 :])
+    refused(with_step(room, at, change(step, operands=operands)), "writes constant buffer")
 
 
 def test_a_map_that_reads_what_nothing_wrote(plan):
@@ -142,13 +204,54 @@ def test_a_map_that_reads_beyond_its_input(plan):
 
 
 def test_tiles_that_do_not_fit(plan):
-    at = first(plan, lambda s: s.tile_rows > 0)
-    step = plan.entries[0].steps[at]
+    steps = plan.entries[0].steps
+    at = max(i for i, s in enumerate(steps) if s.tile_rows > 0)
+    step, following = steps[at : at + 2]
     refused(with_step(plan, at, change(step, tile_rows=0)))
-    refused(with_step(plan, at, change(step, tile_rows=step.rows + 1)))
+    refused(with_step(plan, at, change(step, tile_rows=step.rows + 1)), "a tile of")
+    refused(with_step(plan, at + 1, change(following, tile_rows=1)), "a map behind it")
+    plain = first(plan, lambda s: s.kernel != MAP and not s.declared.rows)
+    refused(with_step(plan, plain, change(steps[plain], tile_rows=1)), "needs rows")
+    entry = plan.entries[0]
+    alone = change(entry, steps=(*steps[: at + 1], steps[plain], *steps[at + 2 :]))
+    refused(change(plan, entries=(alone, *plan.entries[1:])), "a map behind it")
+
+
+def test_a_tile_that_the_map_does_not_read_as_its_rows_lie(plan):
+    at = max(i for i, s in enumerate(plan.entries[0].steps) if s.tile_rows > 0)
     following = plan.entries[0].steps[at + 1]
-    program = change(following.program, tile=0xFFFFFFFF)
-    refused(with_step(plan, at + 1, change(following, attrs=program.words())))
+    program = following.program
+    n, tile = len(program.inputs), program.inputs[program.tile]
+
+    def with_program(**fields):
+        return with_step(plan, at + 1, change(following, attrs=change(program, **fields).words()))
+
+    def with_tile(**fields):
+        inputs = list(program.inputs)
+        inputs[program.tile] = change(tile, **fields)
+        return with_program(inputs=tuple(inputs))
+
+    refused(with_program(tile=NO_TILE), "go together")
+    refused(with_program(tile=n), "not what the step before it writes")
+    refused(with_program(tile=next(k for k in range(n) if k != program.tile)), "not what the step before it writes")
+    refused(with_tile(offset=1), "as its rows lie")
+    refused(with_tile(strides=tuple(2 * s for s in tile.strides)), "as its rows lie")
+    refused(with_program(dims=(program.dims[0] - 1, *program.dims[1:])), "as its rows lie")
+
+
+def test_a_tiled_pair_that_writes_what_it_still_reads(plan):
+    """The product would read, for its second tile, what the map wrote after the first."""
+    at = max(i for i, s in enumerate(plan.entries[0].steps) if s.tile_rows > 0)
+    step, following = plan.entries[0].steps[at : at + 2]
+    weight = next(b for b in following.reads if plan.buffers[b].kind == Kind.PARAMS)
+    refused(with_step(plan, at, change(step, operands=(weight, *step.operands[1:]))), "of the tiled step before it")
+    program = following.program
+    twice = next(k for k, b in enumerate(following.reads) if b == weight)
+    operands = (*following.operands[:twice], step.operands[-1], *following.operands[twice + 1 :])
+    inputs = list(program.inputs)
+    inputs[twice] = change(inputs[twice], strides=(0,) * len(program.dims))  # inside the tile's bytes
+    attrs = change(program, inputs=tuple(inputs)).words()
+    refused(with_step(plan, at + 1, change(following, operands=operands, attrs=attrs)), "the tile is read twice")
 
 
 def test_two_entries_of_one_name_and_an_unknown_kernel(plan):
