@@ -2,7 +2,11 @@
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
+import lazydiff as ld
 from lazydiff.dtypes import f32
+from lazydiff.examples import digits
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.lifetimes import entry_lives, union_bytes
@@ -79,6 +83,15 @@ def test_a_parameter_nobody_reads_is_kept():
     kept = Plan(128, 8, buffers, (*plan.state, Symbol("clock", 6, (2,))), plan.entries, b"", plan.init)
     lives = entry_lives(kept, kept.entry("infer"))
     assert (lives.lower_bound_bytes, report(kept)["entries"]["infer"]["at_peak"]["state"]) == (120, 8)
+
+
+def test_an_old_value_nobody_reads_frees_its_place_until_the_new_one_is_written():
+    plan = tiny()
+    entry = plan.entry("train")
+    steps = (*entry.steps[:3], multiply(4, (H2,), W_NEW))
+    lives = entry_lives(plan, Entry("train", entry.inputs, entry.outputs, steps, entry.updates))
+    assert [(life.first, life.last) for life in lives.lives if life.name == "w"] == [(0, 0), (3, 3)]
+    assert lives.live_bytes == (112, 80, 84, 100)
 
 
 def test_a_tiled_step_and_its_map_are_one_moment():
@@ -164,3 +177,13 @@ def test_names_are_escaped_in_the_svg():
     plan = tiny()
     odd = Plan(plan.ram_bytes, 8, plan.buffers, (Symbol('<w & "b">', W, (4,), 0),), plan.entries, b"", plan.init)
     assert any('<w & "b">' in (e.text or "") for e in ET.fromstring(memory_map_svg(odd)).iter())
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_the_planner_and_the_table_count_the_same_lower_bound(batch):
+    """The planner counts from its graph, the table from the plan's steps, rounded up to the alignment of the block."""
+    plan = digits.build(batch, None)
+    with pytest.raises(ld.BudgetError) as caught:
+        digits.build(batch, "1 KiB")
+    bound = report(plan)["lower_bound_bytes"]
+    assert 0 <= bound - caught.value.lower_bound_bytes < plan.align
