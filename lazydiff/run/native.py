@@ -104,8 +104,11 @@ class Model:
             )
         self._model = slot[0]
         words = self._plan[: len(plan)].view("<u4")
-        self.state = self._symbols(words, 0, int(words[_H_STATE]))
-        self.entries = tuple(self._entry(words, number) for number in range(int(words[_H_ENTRIES])))
+        try:
+            self.state = self._symbols(words, 0, int(words[_H_STATE]))
+            self.entries = tuple(self._entry(words, number) for number in range(int(words[_H_ENTRIES])))
+        except UnicodeDecodeError as error:  # names mean nothing to C, which checks only that they end
+            raise PlanError(f"{where}: a name is not UTF-8 ({error}); nothing was loaded") from error
 
     def _text(self, status: int) -> str:
         return str(self._ffi.string(self._lib.lzd_status_text(status)).decode())

@@ -1,10 +1,13 @@
 """Each byte of a small plan flipped in turn, loaded and run under AddressSanitizer and UBSan: refused, or harmless."""
 
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 
+import lazydiff as ld
 from lazydiff.plan.codec import encode
 from small import convolution
 from tools_needed import require
@@ -41,3 +44,35 @@ def test_the_crc_catches_every_flipped_byte(tmp_path):
     refused, opened = flip_every_byte(tmp_path, 1)
     assert opened == 0
     assert refused > 0
+
+
+def accepts(load, plan):
+    try:
+        load(plan)
+    except ld.PlanError:
+        return False
+    return True
+
+
+def test_python_and_c_judge_every_flipped_byte_alike():
+    """The two checkers share no code; with the CRC mended only the rules are left to tell a broken plan."""
+    plan = encode(convolution(), debug=False)
+    verdicts = []
+    for at in range(24, len(plan)):  # from behind the CRC and the size of the RAM, which C would have to take
+        changed = bytearray(plan)
+        changed[at] ^= (0x01, 0x80, 0xFF)[at % 3]
+        struct.pack_into("<I", changed, 16, zlib.crc32(changed[20:]))
+        broken = bytes(changed)
+        python = accepts(ld.load, broken)
+        assert python == accepts(ld.Session, broken), f"byte {at}: Python {'accepts' if python else 'refuses'} it"
+        verdicts.append(python)
+    assert 0 < sum(verdicts) < len(verdicts) / 2
+
+
+def test_a_name_that_is_not_utf_8_is_refused_in_c_too():
+    plan = bytearray(encode(convolution()))
+    plan[struct.unpack_from("<I", plan, 4 * 21)[0]] = 0xFF
+    struct.pack_into("<I", plan, 16, zlib.crc32(plan[20:]))
+    for load in (ld.load, ld.Session):
+        with pytest.raises(ld.PlanError, match="utf-8|UTF-8"):
+            load(bytes(plan))
