@@ -1,5 +1,6 @@
 """Plans of whole graphs: right values whatever shares bytes, updates in place, and budgets that teach."""
 
+import math
 import re
 
 import numpy as np
@@ -53,6 +54,74 @@ def test_random_graphs_equal_numpy(recipe):
         np.testing.assert_allclose(value, arrays[int(name[1:]) + 1], rtol=1e-9, atol=1e-9)
 
 
+SHAPES = [(3, 5), (5, 3), (3, 1), (1, 5), (5,), (3, 5, 2), ()]
+PAIRS = [(ld.add, np.add), (ld.multiply, np.multiply), (ld.maximum, np.maximum), (ld.subtract, np.subtract)]
+
+
+def grow(recipe, tensors, arrays):
+    """Apply random operations to random earlier results of any shape; those that do not fit together are left out."""
+    for op, i, j in recipe:
+        t, a = tensors[i % len(tensors)], arrays[i % len(arrays)]
+        u, b = tensors[j % len(tensors)], arrays[j % len(arrays)]
+        if op < 4:
+            try:
+                shape = np.broadcast_shapes(a.shape, b.shape)
+            except ValueError:
+                continue
+            if math.prod(shape) <= 200:
+                tensors.append(PAIRS[op][0](t, u))
+                arrays.append(PAIRS[op][1](a, b))
+        elif op == 4 and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
+            tensors.append(t @ u)
+            arrays.append(a @ b)
+        elif op == 5 and a.ndim:
+            axis = j % a.ndim
+            tensors.append(t.sum(axis=axis))
+            arrays.append(a.sum(axis))
+        elif op == 6:
+            tensors.append(ld.tanh(t))
+            arrays.append(np.tanh(a))
+        elif op == 7:
+            tensors.append(t.T)
+            arrays.append(a.T)
+        elif op == 8:
+            tensors.append(t.reshape(-1))
+            arrays.append(a.reshape(-1))
+        elif op == 9 and a.ndim:
+            axis = j % a.ndim
+            tensors.append(ld.max(t, axis, True))
+            arrays.append(a.max(axis, keepdims=True))
+
+
+RECIPE = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=20)
+
+
+@settings(max_examples=80)
+@given(RECIPE, st.lists(st.integers(0, 60), min_size=2, max_size=5))
+def test_random_graphs_of_many_shapes_equal_numpy(recipe, wanted):
+    """Inputs, results and states that are replaced, in whatever order they are scheduled and wherever they are put."""
+    rng = np.random.default_rng(len(recipe))
+    arrays = [rng.uniform(-0.9, 0.9, shape) for shape in SHAPES]
+    tensors = [ld.input(f"x{k}", shape, ld.f64) for k, shape in enumerate(SHAPES)]
+    data = {f"x{k}": a for k, a in enumerate(arrays)}
+    slots = [ld.state(f"s{k}", a + 0.5) for k, a in enumerate(arrays[:2])]
+    tensors += slots
+    arrays += [a + 0.5 for a in arrays[:2]]
+    grow(recipe, tensors, arrays)
+    outputs = {f"o{n}": tensors[n] for n in {w % len(tensors) for w in wanted}}
+    news = [[n for n, t in enumerate(tensors) if t.shape == s.shape][-1 - k] for k, s in enumerate(slots)]
+    step = Step(outputs, tuple((s, tensors[n]) for s, n in zip(slots, news, strict=True)))
+    plan = ld.compile(f=step)
+    names = {s.name for s in plan.entry("f").inputs}
+    for runner in (ld.Session(plan), Reference(plan)):
+        found = runner.run("f", **{k: v for k, v in data.items() if k in names})
+        found = found if isinstance(found, dict) else {next(iter(outputs)): found}
+        for name, value in found.items():
+            np.testing.assert_allclose(value, arrays[int(name[1:])], rtol=1e-9, atol=1e-9)
+        for slot, n in zip(slots, news, strict=True):
+            np.testing.assert_allclose(runner.read(slot.name), arrays[n], rtol=1e-9, atol=1e-9)
+
+
 def test_an_update_waits_for_the_last_reader_of_the_old_value():
     a, b = ld.param("a", [1.0, 2.0]), ld.param("b", [10.0, 20.0])
     step = Step({"old": a * 3}, ((a, a + b), (b, b * a)))
@@ -95,6 +164,21 @@ def test_sgd_without_momentum_equals_the_formula():
     np.testing.assert_allclose(session.read("w"), expected, rtol=1e-4, atol=1e-6)
     assert not any(b.kind == Kind.WORK and b.size_bytes >= 400 for b in plan.buffers)  # w has 400 bytes: no gradient
     assert any(s.tile_rows for s in plan.entry("train").steps)
+
+
+def test_sgd_with_momentum_keeps_no_gradient_of_a_dense_weight():
+    w = ld.param("w", np.ones((20, 5), np.float32))
+    loss = ld.square(ld.input("x", (4, 20)) @ w).mean()
+    for nesterov in (False, True):
+        plan = ld.compile(train=ld.train_step(loss, ld.sgd(0.5, momentum=0.9, nesterov=nesterov)))
+        work = [b for b in plan.buffers if b.kind == Kind.WORK]
+        assert not any(b.size_bytes >= 400 for b in work)  # the weight, its momentum and their new values are no work
+        tiled = [s for s in plan.entry("train").steps if s.tile_rows]
+        assert [plan.buffers[s.writes[0]].label for s in tiled] == ["tile"]
+    # and where the user asks for the gradient itself, there it is
+    asked = ld.train_step(loss, ld.sgd(0.5, momentum=0.9), outputs={"g": ld.grad(loss, w)})
+    plan = ld.compile(train=asked)
+    assert plan.buffers[plan.entry("train").outputs[1].buffer].size_bytes == 400
 
 
 def test_the_fused_update_has_the_bits_of_the_unfused_one():
@@ -180,6 +264,23 @@ def test_a_step_touches_no_byte_outside_its_plan():
     reference.run("train", x=np.ones((4, 4), np.float32), y=np.zeros(4, np.int32))
     assert (reference.ram[~used] == 0xA5).all()
     assert used[64:].mean() > 0.95  # and the plan has no large holes
+
+
+def test_a_session_takes_the_planned_bytes_and_keeps_to_them():
+    plan = classifier()
+    session = ld.Session(plan)
+    ram = session._model.ram
+    assert ram.nbytes == session.ram_bytes == plan.ram_bytes
+    used = np.zeros(plan.ram_bytes, bool)
+    used[:64] = True  # the executor's
+    for b in plan.buffers:
+        if b.region == Region.RAM:
+            used[b.offset : b.end] = True
+    ram[~used] = 0xA5
+    session.train(x=np.ones((4, 4), np.float32), y=np.zeros(4, np.int32))
+    session.infer(x=np.ones((4, 4), np.float32))
+    assert (ram[~used] == 0xA5).all()
+    assert not used.all()
 
 
 def test_the_demo_is_at_its_lower_bound():
