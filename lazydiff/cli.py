@@ -12,7 +12,7 @@ import numpy as np
 from lazydiff.errors import LazydiffError, ToolError
 from lazydiff.firmware import export_c
 from lazydiff.pipeline import load
-from lazydiff.plan.codec import to_json
+from lazydiff.plan.as_json import to_json
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.run.native import extension
 

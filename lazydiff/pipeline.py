@@ -16,8 +16,9 @@ from lazydiff.memory.budget import parse_bytes, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store, alignment_unit, lower
+from lazydiff.memory.programs import BLOCK
 from lazydiff.memory.schedule import add_update_order, orders
-from lazydiff.memory.select import BLOCK, Selector
+from lazydiff.memory.select import Selector
 from lazydiff.passes.simplify import number, simplify
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode

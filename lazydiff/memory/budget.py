@@ -44,12 +44,13 @@ def require_fit(plan: Plan, entries: Sequence[tuple[EntryCalls, Lifetimes]], bud
     ]
     peak = max(range(lives.steps), key=lambda t: sum(b for _, b in alive_at[t]))
     call = lives.order[peak].calls[0] if lives.order else None
+    before, steps = (sum(len(u.calls) for u in us) for us in (lives.order[:peak], lives.order))  # as the plan counts
     alive = sorted(alive_at[peak], key=lambda pair: -pair[1])[:6]
     bound = EXECUTOR_BYTES + kept + lives.bound_bytes
     lines = [
         f"`{entry.name}` needs {plan.ram_bytes:,} B, ram= gives {budget:,} B ({plan.ram_bytes - budget:,} B too many); "
         f"parameters and state {kept:,} B, lower bound {bound:,} B",
-        f"  peak at step {peak + 1} of {lives.steps}: {f'{call.label} ({call.source})' if call else ''}   alive: "
+        f"  peak at step {before + 1} of {steps}: {f'{call.label} ({call.source})' if call else ''}   alive: "
         + ", ".join(f"{v.label} {b:,}" for v, b in alive),
         "  try: " + "; ".join(_remedies(entry, lives, slots, plan.ram_bytes - budget)),
     ]

@@ -1,8 +1,7 @@
-"""Turns a Plan into `.lzp` bytes or JSON and back, as plan/SPEC.md writes them."""
+"""Turns a Plan into `.lzp` bytes and back, as plan/SPEC.md writes them."""
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 import zlib
@@ -265,82 +264,3 @@ def _read_debug(data: bytes, offset: int) -> dict[str, list]:  # type: ignore[ty
     except (ValueError, KeyError, TypeError, RecursionError):
         return empty
     return {"buffers": labels, "steps": steps}
-
-
-# ------------------------------------------------------------------------------------------------ JSON
-
-
-def to_json(plan: Plan) -> str:
-    """The plan as JSON text, for people and other tools; `from_json` reads it back to an equal Plan."""
-
-    def symbols(group: Sequence[Symbol]) -> list[dict[str, object]]:
-        return [
-            {"name": s.name, "buffer": s.buffer, "shape": list(s.shape), "init": s.init}
-            | {"check": s.check.name, "low": s.low, "high": s.high}
-            for s in group
-        ]
-
-    def step(s: Step) -> dict[str, object]:
-        head = {"kernel": s.declared.name, "dtype": s.dtype.name, "operands": list(s.operands)}
-        return head | {"attrs": list(s.attrs), "tile_rows": s.tile_rows, "label": s.label, "source": s.source}
-
-    document = {
-        "format": FORMAT_VERSION,
-        "table": TABLE_VERSION,
-        "ram_bytes": plan.ram_bytes,
-        "align": plan.align,
-        "buffers": [
-            {"region": b.region.name, "kind": b.kind.name, "dtype": b.dtype.name}
-            | {"offset": b.offset, "size_bytes": b.size_bytes, "label": b.label}
-            for b in plan.buffers
-        ],
-        "state": symbols(plan.state),
-        "entries": [
-            {"name": e.name, "inputs": symbols(e.inputs), "outputs": symbols(e.outputs)}
-            | {"steps": [step(s) for s in e.steps], "updates": [list(u) for u in e.updates]}
-            for e in plan.entries
-        ],
-        "consts": base64.b64encode(plan.consts).decode(),
-        "init": base64.b64encode(plan.init).decode(),
-    }
-    return json.dumps(document, indent=1)
-
-
-def from_json(text: str) -> Plan:
-    """The Plan in `to_json`'s text. Raises PlanError."""
-    from lazydiff.dtypes import BY_NAME
-
-    numbers = {k.name: k.number for k in KERNELS.values()}
-
-    def symbols(group: list[dict[str, object]]) -> tuple[Symbol, ...]:
-        return tuple(
-            Symbol(s["name"], s["buffer"], tuple(s["shape"]), s["init"], Check[s["check"]], s["low"], s["high"])  # type: ignore
-            for s in group
-        )
-
-    def step(s: dict) -> Step:  # type: ignore[type-arg]
-        operands, attrs = tuple(s["operands"]), tuple(s["attrs"])
-        return Step(numbers[s["kernel"]], BY_NAME[s["dtype"]], operands, attrs, s["tile_rows"], s["label"], s["source"])
-
-    try:
-        d = json.loads(text)
-        if d["format"] != FORMAT_VERSION or d["table"] > TABLE_VERSION:
-            raise PlanError(f"plan: JSON of format {d['format']}, kernel table {d['table']}: not this lazydiff's")
-        buffers = tuple(
-            Buffer(Region[b["region"]], Kind[b["kind"]], BY_NAME[b["dtype"]], b["offset"], b["size_bytes"], b["label"])
-            for b in d["buffers"]
-        )
-        entries = tuple(
-            Entry(
-                e["name"],
-                symbols(e["inputs"]),
-                symbols(e["outputs"]),
-                tuple(step(s) for s in e["steps"]),
-                tuple((old, new) for old, new in e["updates"]),
-            )
-            for e in d["entries"]
-        )
-        blobs = base64.b64decode(d["consts"]), base64.b64decode(d["init"])
-        return Plan(d["ram_bytes"], d["align"], buffers, symbols(d["state"]), entries, *blobs)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise PlanError(f"plan: the JSON is not a plan: {error!r}") from error

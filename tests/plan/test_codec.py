@@ -10,7 +10,8 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.examples import digits
-from lazydiff.plan.codec import decode, encode, from_json, to_json
+from lazydiff.plan.as_json import from_json, to_json
+from lazydiff.plan.codec import decode, encode
 from small import classifier, convolution
 
 

@@ -1,0 +1,106 @@
+"""Elementwise nodes -> one `map` program: inputs collected, slots numbered, temporaries reused, dimensions joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lazydiff.dtypes import Dtype
+from lazydiff.kernels.opcodes import LOAD, STORE
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
+from lazydiff.memory.calls import Value, View
+
+BLOCK = 64  # elements each temporary of a map holds
+
+Key = tuple[str, int]  # (in | out | tmp | load, number): a slot before it is numbered
+
+
+class MapBuilder:
+    """Collects a map's inputs and instructions, then numbers the slots and reuses temporaries."""
+
+    def __init__(self, dtype: Dtype, shape: tuple[int, ...], outputs: Sequence[Dtype]) -> None:
+        self.dtype, self.shape, self.outputs = dtype, shape, list(outputs)
+        self.items: list[tuple[Value, MapInput]] = []
+        self.code: list[tuple[int, Key, list[Key]]] = []  # opcode, dst key, argument keys
+        self._results: dict[int, Key] = {}
+        self.loads: dict[int, Key] = {}
+
+    def input(self, view: View) -> Key:
+        """The key of an input slot; an input of another dtype is loaded into a temporary first."""
+        item = (view.value, MapInput(view.value.dtype, view.offset, view.strides))
+        if item not in self.items:
+            self.items.append(item)
+        at = self.items.index(item)
+        if view.value.dtype == self.dtype:
+            return ("in", at)
+        if at not in self.loads:
+            self.loads[at] = ("load", at)
+            self.code.append((LOAD.number, ("load", at), [("in", at)]))
+        return self.loads[at]
+
+    def result(self, node: int) -> Key:
+        """The key of an earlier node's result."""
+        return self._results[node]
+
+    def emit(self, node: int, opcode: int, args: list[Key], out: int | None) -> None:
+        """One node: its result goes to an output slot, or to a temporary."""
+        if out is None:
+            key: Key = ("tmp", node)
+            self.code.append((opcode, key, args))
+        elif self.outputs[out] == self.dtype:
+            key = ("out", out)
+            self.code.append((opcode, key, args))
+        else:
+            key = ("tmp", node)
+            self.code.append((opcode, key, args))
+            self.code.append((STORE.number, ("out", out), [key]))
+        self._results[node] = key
+
+    def finish(self) -> tuple[Program, list[Value]]:
+        """The program and the values its inputs read."""
+        dims, strides = collapse(self.shape, [i.strides for _, i in self.items])
+        n_in, n_out = len(self.items), len(self.outputs)
+        last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
+        free: list[int] = []
+        temps: dict[Key, int] = {}
+        n_temps = 0
+        instructions = []
+
+        def slot(key: Key) -> int:
+            kind, number = key
+            return number if kind == "in" else n_in + number if kind == "out" else n_in + n_out + temps[key]
+
+        for n, (opcode, key, args) in enumerate(self.code):
+            numbers = [slot(a) for a in args]
+            for a in dict.fromkeys(args):
+                if a in temps and last[a] == n:
+                    free.append(temps[a])
+            if key[0] in ("tmp", "load"):
+                if not free:
+                    free.append(n_temps)
+                    n_temps += 1
+                temps[key] = free.pop()
+            first, second, third = (*numbers, 0, 0)[:3]
+            instructions.append(Instruction(opcode, slot(key), first, second, third))
+        elements = math.prod(dims)
+        block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
+        inputs = tuple(MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True))
+        program = Program(dims, inputs, tuple(self.outputs), n_temps, max(1, block), NO_TILE, tuple(instructions))
+        return program, [v for v, _ in self.items]
+
+
+def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Fewest dimensions that give the same element order: extents of 1 go, neighbours that run on are joined."""
+    axes = [a for a, e in enumerate(shape) if e != 1]
+    dims: list[int] = []
+    rows: list[list[int]] = [[] for _ in strides]
+    for a in axes:
+        if dims and all(r[-1] == s[a] * shape[a] for r, s in zip(rows, strides, strict=True)):
+            dims[-1] *= shape[a]
+            for r, s in zip(rows, strides, strict=True):
+                r[-1] = s[a]
+        else:
+            dims.append(shape[a])
+            for r, s in zip(rows, strides, strict=True):
+                r.append(s[a])
+    return tuple(dims), [tuple(r) for r in rows]
