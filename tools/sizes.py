@@ -76,6 +76,17 @@ def _demo_folder() -> Path:
     return folder
 
 
+def build(folder: Path, board: str) -> Path:
+    """Link an exported folder for a board; the linker's map."""
+    subprocess.run(["make", "-s", "-C", PORT, f"EXPORT={folder}", f"BOARD={board}"], check=True)
+    return folder / "build" / board / "app.map"
+
+
+def demo_library_text() -> int:
+    """Bytes of flash that the library takes on a Cortex-M4F with the kernels of the digits example."""
+    return library_text(build(_demo_folder(), "an386").read_text())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="written by ld.export_c; default: the digits example")
@@ -84,9 +95,7 @@ def main() -> int:
     asked = parser.parse_args()
     path = asked.map
     if path is None:
-        folder = (asked.folder or _demo_folder()).resolve()
-        subprocess.run(["make", "-s", "-C", PORT, f"EXPORT={folder}", f"BOARD={asked.board}"], check=True)
-        path = folder / "build" / asked.board / "app.map"
+        path = build((asked.folder or _demo_folder()).resolve(), asked.board)
         print((path.parent / "memory.txt").read_text())
     print(table(path.read_text()), end="")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 from lazydiff.examples import digits
 from lazydiff.plan.lifetimes import entry_lives
+from tools import sizes
 from tools.bench.row import Row
 
 
@@ -42,4 +44,8 @@ def rows() -> list[Row]:
         Row(f"demo network: arena / lower bound, {e.name}", entry_lives(plan, e).arena_over_bound, "x", 1.0)
         for e in plan.entries
     ]
+    if shutil.which("arm-none-eabi-gcc"):
+        found.append(
+            Row("C library for Cortex-M4F with the demo's kernels: text", sizes.demo_library_text(), "B", 24 * 1024)
+        )
     return found
