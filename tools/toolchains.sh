@@ -49,6 +49,8 @@ wanted() {
     base_wanted
     [ "$1" = base ] && return
     cat <<END
+g++ g++
+cmake cmake
 clang clang
 clang-rt libclang-rt-dev libclang-rt-$(clang_major)-dev
 valgrind valgrind
