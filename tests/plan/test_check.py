@@ -6,11 +6,11 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.dtypes import f32
-from lazydiff.kernels.opcodes import MOVE
+from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import MAP, Buffer, Kind, Region
+from lazydiff.plan.model import MAP, Buffer, Check, Kind, Region
 from small import classifier, convolution
 
 
@@ -252,6 +252,75 @@ def test_a_tiled_pair_that_writes_what_it_still_reads(plan):
     inputs[twice] = change(inputs[twice], strides=(0,) * len(program.dims))  # inside the tile's bytes
     attrs = change(program, inputs=tuple(inputs)).words()
     refused(with_step(plan, at + 1, change(following, operands=operands, attrs=attrs)), "the tile is read twice")
+
+
+def test_a_block_of_ram_that_can_not_be(plan):
+    refused(change(plan, align=4), "aligned to 4")
+
+
+def test_state_and_inputs_in_buffers_of_another_kind(plan):
+    refused(with_buffer(plan, plan.state[0].buffer, kind=Kind.WORK), "lies in a buffer of kind WORK")
+    refused(with_buffer(plan, plan.entries[0].inputs[0].buffer, kind=Kind.WORK), "is not an io buffer")
+
+
+def test_input_checks_that_do_not_fit_the_dtype(plan):
+    entry = plan.entries[0]
+    at = {plan.buffers[s.buffer].dtype.name: k for k, s in enumerate(entry.inputs)}
+
+    def with_input(name, **fields):
+        inputs = list(entry.inputs)
+        inputs[at[name]] = change(inputs[at[name]], **fields)
+        return change(plan, entries=(change(entry, inputs=tuple(inputs)), *plan.entries[1:]))
+
+    refused(with_input("i32", check=Check.FINITE), "needs floats")
+    refused(with_input("f32", check=Check.RANGE, low=0, high=1), "needs an i32")
+    refused(with_input("i32", check=Check.RANGE, low=1, high=-1), "range check")
+    refused(with_input("f32", shape=(3,)), "is not its buffer's")
+
+
+def test_an_update_that_lies_elsewhere(plan):
+    entry = plan.entries[0]
+    (old, _), (_, other) = entry.updates[:2]
+    wrong = change(entry, updates=((old, other), *entry.updates[1:]))
+    refused(change(plan, entries=(wrong, *plan.entries[1:])), "lies elsewhere")
+    nobody = plan.entries[0].steps[0].writes[0]
+    wrong = change(entry, updates=(*entry.updates, (nobody, nobody)))
+    refused(change(plan, entries=(wrong, *plan.entries[1:])), "is no state")
+
+
+def test_a_kernel_with_other_operands_or_attributes(plan):
+    at = first(plan, lambda s: s.kernel != MAP and not s.tile_rows)
+    step = plan.entries[0].steps[at]
+    for wrong in (
+        change(step, operands=(step.operands[0], *step.operands)),
+        change(step, operands=step.operands[1:]),
+        change(step, attrs=(*step.attrs, 1)),
+        change(step, attrs=step.attrs[:-1]),
+    ):
+        refused(with_step(plan, at, wrong), "operands and")
+
+
+def test_instructions_that_break_their_own_rules(plan):
+    """The map that compares labels: it loads an i32, works in a temporary and stores bools."""
+    at = first(plan, lambda s: s.kernel == MAP and s.label == "matches")
+    step = plan.entries[0].steps[at]
+    program = step.program
+    *_, store = code = program.instructions
+    out, temp = len(program.inputs), len(program.inputs) + len(program.outputs)
+    assert (store.opcode, store.dst, store.a) == (STORE.number, out, temp)
+
+    def with_program(**fields):
+        return with_step(plan, at, change(step, attrs=change(program, **fields).words()))
+
+    refused(with_program(instructions=code[:-1]), "never written")
+    refused(with_program(instructions=(*code, store)), "a second time")
+    refused(with_program(instructions=(*code, Instruction(LOAD.number, temp, temp))), "load takes an input")
+    refused(with_program(instructions=(*code, Instruction(STORE.number, temp, temp))), "store takes an output")
+    refused(with_program(instructions=(*code[:-1], change(store, opcode=MOVE.number))), "on a slot that is not f32")
+    refused(with_program(instructions=(change(code[0], dst=0), *code[1:])), "writes an input")
+    whole = (change(program.inputs[0], dtype=f32), *program.inputs[1:])
+    refused(with_program(inputs=whole), "its buffer i32")
+    refused(with_program(block=0), "in blocks of 0")
 
 
 def test_two_entries_of_one_name_and_an_unknown_kernel(plan):
