@@ -28,7 +28,7 @@ typedef uint32_t U; /* its bits */
 #define EXP_HIGH 89.0f
 #define EXP2_LOW (-160.0f)
 #define EXP2_HIGH 160.0f
-#define TANH_HIGH 10.0f /* tanh rounds to 1 from here on */
+#define TANH_SMALL 0.625f /* up to here tanh is a polynomial */
 
 #define LOG2_E 1.442695f
 #define LN2 0.6931472f
@@ -42,10 +42,12 @@ typedef uint32_t U; /* its bits */
 /* Polynomials, the highest power first: minimax fits with coefficients rounded one after the other.
  * EXP_TERMS: (exp(r) - 1 - r) / r^2, |r| <= ln(2)/2, relative to exp 4e-9.
  * LOG_TERMS: (log((1+s)/(1-s)) - 2s) / s^3 in s^2, |s| <= 0.172, relative to the log 3e-11.
- * LOG2_TERMS: (log2((1+s)/(1-s)) - C0 s - C1 s^3) / s^5 in s^2, relative to the log 1e-11. */
+ * LOG2_TERMS: (log2((1+s)/(1-s)) - C0 s - C1 s^3) / s^5 in s^2, relative to the log 1e-11.
+ * TANH_TERMS: (tanh(x) - x) / x^3 in x^2, |x| <= TANH_SMALL, relative to tanh 4e-9. */
 #define EXP_TERMS(s, t) s(0.001393749f) t(0.008368954f) t(0.041666437f) t(0.16666518f) t(0.5f)
 #define LOG_TERMS(s, t) s(0.24247816f) t(0.28500196f) t(0.40000957f) t(0.6666666f)
 #define LOG2_TERMS(s, t) s(0.3378209f) t(0.41184992f) t(0.5770802f)
+#define TANH_TERMS(s, t) s(-0.005715387f) t(0.020649033f) t(-0.053742994f) t(0.13331485f) t(-0.33333284f)
 
 #include "lzd_math.h"
 

@@ -28,7 +28,7 @@ typedef uint64_t U; /* its bits */
 #define EXP_HIGH 710.0
 #define EXP2_LOW (-1100.0)
 #define EXP2_HIGH 1100.0
-#define TANH_HIGH 22.0 /* tanh rounds to 1 from here on */
+#define TANH_SMALL 0.625 /* up to here tanh is a polynomial */
 
 #define LOG2_E 1.4426950408889634
 #define LN2 0.6931471805599453
@@ -42,7 +42,8 @@ typedef uint64_t U; /* its bits */
 /* Polynomials, the highest power first: minimax fits with coefficients rounded one after the other.
  * EXP_TERMS: (exp(r) - 1 - r) / r^2, |r| <= ln(2)/2, relative to exp 4e-18.
  * LOG_TERMS: (log((1+s)/(1-s)) - 2s) / s^3 in s^2, |s| <= 0.172, relative to the log 2e-18.
- * LOG2_TERMS: (log2((1+s)/(1-s)) - C0 s - C1 s^3) / s^5 in s^2, relative to the log 2e-20. */
+ * LOG2_TERMS: (log2((1+s)/(1-s)) - C0 s - C1 s^3) / s^5 in s^2, relative to the log 2e-20.
+ * TANH_TERMS: (tanh(x) - x) / x^3 in x^2, |x| <= TANH_SMALL, relative to tanh 4e-19. */
 #define EXP_TERMS(s, t) \
     s(2.5115187152890463e-08) t(2.76315274563779e-07) t(2.7557225030692e-06) t(2.4801489169275048e-05) \
     t(0.00019841269907198723) t(0.0013888888947868698) t(0.008333333333312168) t(0.041666666666511566) \
@@ -53,6 +54,10 @@ typedef uint64_t U; /* its bits */
 #define LOG2_TERMS(s, t) \
     s(0.1903844668904363) t(0.1912552583087121) t(0.22198399392667015) t(0.2623077011984196) \
     t(0.3205989022728942) t(0.41219858309194235) t(0.577078016355618)
+#define TANH_TERMS(s, t) \
+    s(6.058684806426412e-06) t(-3.0225596776471257e-05) t(9.159817940058687e-05) t(-0.0002370354284355149) \
+    t(0.0005894607663387581) t(-0.0014557281928872753) t(0.003592114375482935) t(-0.008863234354047223) \
+    t(0.02186948847162517) t(-0.053968253966179554) t(0.1333333333333) t(-0.33333333333333315)
 
 #include "lzd_math.h"
 
