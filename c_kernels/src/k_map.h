@@ -66,7 +66,7 @@ static slot find(const block *b, uint32_t number)
         const uint32_t *item = m->inputs + (size_t)number * (2u + m->rank);
         s.dtype = item[0];
         if (number == m->tile) {
-            s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * sizeof(T);
+            s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * lzd_itemsize(s.dtype);
             return s;
         }
         int64_t element = item[1];

@@ -1,73 +1,61 @@
 /* Matrix products; contracts in lzd_attrs.h. Rows count through the batch: row = batch * m + i. */
-#include "lzd_attrs.h"
+#include "k_columns.h"
 
-/* out[j] = sum over k of a[k * a_stride] * b[k * n + j], k ascending, one fma a term, for `columns` values of j. */
-LZD_INLINE void product_columns(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n, uint32_t columns)
+/* out[r][j] = sum over i of a[r * a_row + i * a_step] * b[i * n + j], i ascending, one fma a term. */
+LZD_INLINE void product_block(T *out, const T *a, size_t a_row, size_t a_step, const T *b, uint32_t k, uint32_t n,
+                              uint32_t rows, uint32_t columns)
 {
-    T sum[LZD_COLUMNS] = {0};
-    if (columns == LZD_COLUMNS) {
-        for (uint32_t i = 0; i < k; i++, a += a_stride, b += n) {
-            for (uint32_t j = 0; j < LZD_COLUMNS; j++) {
-                sum[j] = FMA(*a, b[j], sum[j]);
-            }
+    T sum[SUMS] = {0};
+    add_products(sum, a, a_row, a_step, b, n, k, rows, columns);
+    for (uint32_t r = 0; r < rows; r++) {
+        for (uint32_t j = 0; j < columns; j++) {
+            out[(size_t)r * n + j] = sum[r * columns + j];
         }
-    } else {
-        for (uint32_t i = 0; i < k; i++, a += a_stride, b += n) {
-            for (uint32_t j = 0; j < columns; j++) {
-                sum[j] = FMA(*a, b[j], sum[j]);
-            }
-        }
-    }
-    for (uint32_t j = 0; j < columns; j++) {
-        out[j] = sum[j];
     }
 }
 
-LZD_INLINE void product_row(T *out, const T *a, size_t a_stride, const T *b, uint32_t k, uint32_t n)
+/* Rows begin .. end-1 of a product whose left side is read in steps of a_row and a_step. */
+LZD_INLINE void product(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end, size_t a_row, size_t a_step)
 {
-    for (uint32_t j = 0; j < n; j += LZD_COLUMNS) {
-        product_columns(out + j, a, a_stride, b + j, k, n, n - j < LZD_COLUMNS ? n - j : LZD_COLUMNS);
+    const uint32_t m = v[LZD_MATMUL_NN_M], k = v[LZD_MATMUL_NN_K], n = v[LZD_MATMUL_NN_N]; /* tn has the same attributes */
+    T *out = p[LZD_MATMUL_NN_P_OUT];
+    for (uint32_t row = begin, rows; row < end; row += rows, out += (size_t)rows * n) {
+        const uint32_t batch = row / m, i = row - batch * m;
+        const uint32_t left = end - row < m - i ? end - row : m - i; /* rows of this batch */
+        const T *a = (const T *)p[LZD_MATMUL_NN_P_A] + (size_t)batch * v[LZD_MATMUL_NN_A_STEP] + i * a_row;
+        const T *b = (const T *)p[LZD_MATMUL_NN_P_B] + (size_t)batch * v[LZD_MATMUL_NN_B_STEP];
+        if (ROWS > 1u && left >= ROWS) {
+            rows = ROWS;
+#define BLOCK(first, columns) product_block(out + (first), a, a_row, a_step, b + (first), k, n, ROWS, columns)
+            FOR_COLUMNS(n, BLOCK)
+#undef BLOCK
+        } else {
+            rows = 1u;
+#define BLOCK(first, columns) product_block(out + (first), a, a_row, a_step, b + (first), k, n, 1u, columns)
+            FOR_COLUMNS(n, BLOCK)
+#undef BLOCK
+        }
     }
 }
 
 LZD_KERNEL void SUFFIX(lzd_k_matmul_nn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
-    const T *a = p[LZD_MATMUL_NN_P_A], *b = p[LZD_MATMUL_NN_P_B];
-    T *out = p[LZD_MATMUL_NN_P_OUT];
-    const uint32_t m = v[LZD_MATMUL_NN_M], k = v[LZD_MATMUL_NN_K], n = v[LZD_MATMUL_NN_N];
-    for (uint32_t row = begin; row < end; row++, out += n) {
-        const uint32_t batch = row / m, i = row - batch * m;
-        const T *left = a + (size_t)batch * v[LZD_MATMUL_NN_A_STEP] + (size_t)i * k;
-        product_row(out, left, 1u, b + (size_t)batch * v[LZD_MATMUL_NN_B_STEP], k, n);
-    }
+    product(p, v, begin, end, v[LZD_MATMUL_NN_K], 1u);
 }
 
 LZD_KERNEL void SUFFIX(lzd_k_matmul_tn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
-    const T *a = p[LZD_MATMUL_TN_P_A], *b = p[LZD_MATMUL_TN_P_B];
-    T *out = p[LZD_MATMUL_TN_P_OUT];
-    const uint32_t m = v[LZD_MATMUL_TN_M], k = v[LZD_MATMUL_TN_K], n = v[LZD_MATMUL_TN_N];
-    for (uint32_t row = begin; row < end; row++, out += n) {
-        const uint32_t batch = row / m, i = row - batch * m;
-        const T *left = a + (size_t)batch * v[LZD_MATMUL_TN_A_STEP] + i;
-        product_row(out, left, m, b + (size_t)batch * v[LZD_MATMUL_TN_B_STEP], k, n);
-    }
+    product(p, v, begin, end, 1u, v[LZD_MATMUL_TN_M]);
 }
 
-/* Eight lanes, lane k mod 8, then a fixed tree. */
-LZD_INLINE T dot_lanes(const T *a, const T *b, uint32_t k)
+/* `columns` products of one row of a with as many rows of b. */
+LZD_INLINE void dot_block(T *out, const T *a, const T *b, uint32_t k, uint32_t columns)
 {
-    T l[8] = {0};
-    uint32_t i = 0;
-    for (; i + 8u <= k; i += 8u) {
-        for (uint32_t q = 0; q < 8u; q++) {
-            l[q] = FMA(a[i + q], b[i + q], l[q]);
-        }
+    T l[8u * ROWS] = {0};
+    add_lanes(l, a, b, k, k, columns);
+    for (uint32_t j = 0; j < columns; j++) {
+        out[j] = sum_of_lanes(l + 8u * j);
     }
-    for (uint32_t q = 0; i < k; i++, q++) {
-        l[q] = FMA(a[i], b[i], l[q]);
-    }
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
 LZD_KERNEL void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
@@ -79,8 +67,12 @@ LZD_KERNEL void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint3
         const uint32_t batch = row / m, i = row - batch * m;
         const T *left = a + (size_t)batch * v[LZD_MATMUL_NT_A_STEP] + (size_t)i * k;
         const T *right = b + (size_t)batch * v[LZD_MATMUL_NT_B_STEP];
-        for (uint32_t j = 0; j < n; j++) {
-            out[j] = dot_lanes(left, right + (size_t)j * k, k);
+        uint32_t j = 0;
+        for (; ROWS > 1u && n - j >= ROWS; j += ROWS) {
+            dot_block(out + j, left, right + (size_t)j * k, k, ROWS);
+        }
+        for (; j < n; j++) {
+            dot_block(out + j, left, right + (size_t)j * k, k, 1u);
         }
     }
 }
