@@ -2,7 +2,7 @@
  *
  * Every operation is written in the order in which it happens, fma included; so every machine gives the same bits (a NaN
  * is a NaN, whatever its sign and payload). No tables, no branches, no other float type: loops over them vectorise.
- * Errors, measured by tests/kernels/test_math.py: see the bounds there.
+ * Errors are at most 1.1 ulp for exp, 1 for log and power, 1.5 for tanh, 1.6 for sigmoid (tests/kernels/test_math.py).
  */
 #ifndef LZD_MATH_H
 #define LZD_MATH_H

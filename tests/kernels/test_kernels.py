@@ -1,0 +1,139 @@
+"""Each kernel with fixed operands against its declaration, over shapes that straddle lanes, column blocks and edges."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from lazydiff.dtypes import FLOATS, f64, i32
+from lazydiff.kernels.signature import extent_elements
+from lazydiff.plan.model import KERNELS, MAP
+from native import build, call
+
+MATMULS = [  # batch m k n, and whether a and b repeat over the batch
+    (1, 1, 1, 1, 1, 1),
+    (1, 3, 8, 4, 1, 1),
+    (1, 5, 21, 33, 1, 1),
+    (2, 4, 10, 16, 1, 1),
+    (3, 6, 7, 29, 0, 1),
+    (3, 5, 16, 3, 1, 0),
+]
+CONVOLUTIONS = [  # n h w c oh ow f kh kw sh sw ph pw
+    (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+    (2, 5, 9, 3, 5, 9, 19, 3, 3, 1, 1, 1, 1),
+    (1, 8, 11, 5, 4, 6, 8, 3, 3, 2, 2, 1, 1),
+    (2, 7, 13, 4, 3, 13, 9, 2, 5, 3, 1, 1, 2),
+    (1, 3, 3, 6, 3, 7, 4, 5, 1, 1, 1, 2, 2),  # whole columns of the output see no input at all
+    (1, 4, 4, 1, 2, 1, 2, 1, 1, 2, 5, 0, 0),  # a stride beyond the image
+]
+REDUCTIONS = [(1, 1, 1), (3, 8, 1), (2, 21, 1), (1, 7, 16), (2, 9, 5), (4, 1, 3)]  # outer red inner
+
+
+def matmul_words(batch, m, k, n, a_moves, b_moves):
+    return (batch, m, k, n, a_moves * m * k, b_moves * k * n)
+
+
+def cases(kernel):
+    if kernel.name.startswith("matmul"):
+        return [matmul_words(*c) for c in MATMULS]
+    return CONVOLUTIONS if kernel.name.startswith("conv2d") else REDUCTIONS
+
+
+def every_case():
+    for kernel in KERNELS.values():
+        if kernel.number != MAP:
+            for words in cases(kernel):
+                assert len(words) == len(kernel.attrs), kernel.name
+                for dtype in kernel.dtypes:
+                    yield pytest.param(kernel, words, dtype, id=f"{kernel.name}-{'.'.join(map(str, words))}-{dtype}")
+
+
+CASES = list(every_case())
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("kernels"), "gcc", "-O3")
+
+
+def operands(kernel, words, dtype, seed=1):
+    """Random inputs and outputs full of a value that must go, by name; and the attributes by name."""
+    values = {a.name: w for a, w in zip(kernel.attrs, words, strict=True)}
+    rng, arrays = np.random.default_rng(seed), {}
+    for o in kernel.operands:
+        size = extent_elements(o.extent, values)
+        kind = (o.dtype or dtype).numpy
+        arrays[o.name] = np.full(size, 77, kind) if o.writes else rng.normal(size=size).astype(kind)
+    return arrays, values
+
+
+def run(lib, kernel, words, dtype, begin=0, end=None):
+    arrays, values = operands(kernel, words, dtype)
+    rows = extent_elements(kernel.rows, values) if kernel.rows else 0
+    end = rows if end is None else end
+    if kernel.rows:
+        arrays["out"] = arrays["out"][: arrays["out"].size // rows * (end - begin)]
+    call(lib, kernel, dtype, list(arrays.values()), words, begin, end)
+    return arrays["out"]
+
+
+@pytest.mark.parametrize(("kernel", "words", "dtype"), CASES)
+def test_a_kernel_computes_what_its_declaration_means(lib, kernel, words, dtype):
+    arrays, values = operands(kernel, words, dtype)
+    wide = {n: a if a.dtype == i32.numpy else a.astype(np.float64) for n, a in arrays.items()}
+    kernel.meaning(wide, values, 0, extent_elements(kernel.rows, values) if kernel.rows else 0)
+    close = 1e-5 if dtype != f64 else 1e-13
+    np.testing.assert_allclose(run(lib, kernel, words, dtype), wide["out"], rtol=close, atol=10 * close)
+
+
+@pytest.mark.parametrize(("kernel", "words", "dtype"), [p for p in CASES if p.values[0].rows])
+def test_rows_computed_a_few_at_a_time_are_the_same_bits(lib, kernel, words, dtype):
+    _, values = operands(kernel, words, dtype)
+    rows = extent_elements(kernel.rows, values)
+    whole = run(lib, kernel, words, dtype)
+    for tile in (1, 2, 3, 5):
+        parts = [run(lib, kernel, words, dtype, r, min(rows, r + tile)) for r in range(0, rows, tile)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes(), f"tiles of {tile} rows"
+
+
+@pytest.mark.parametrize("columns", [4, 8, 32])
+def test_the_number_of_columns_in_registers_changes_no_bit(lib, columns, tmp_path):
+    other = build(tmp_path, "gcc", "-O2", f"-DLZD_COLUMNS={columns}", "-DLZD_FAST_STRIDES=0", "-DLZD_KERNEL=")
+    for parameter in CASES:
+        assert run(other, *parameter.values).tobytes() == run(lib, *parameter.values).tobytes(), parameter.id
+
+
+def fma(a, b, c):
+    """a * b + c in float64, rounded once."""
+    return float(Fraction(a) * Fraction(b) + Fraction(c))
+
+
+def tree(l):  # noqa: E741 - the contract's name
+    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+
+
+def test_float64_products_are_the_contracts_bits(lib):
+    words = matmul_words(1, 2, 21, 5, 1, 1)
+    for name in ("matmul_nn", "matmul_nt", "matmul_tn"):
+        kernel = next(k for k in KERNELS.values() if k.name == name)
+        arrays, _ = operands(kernel, words, f64)
+        a = arrays["a"].reshape(21, 2).T if name == "matmul_tn" else arrays["a"].reshape(2, 21)
+        b = arrays["b"].reshape(5, 21).T if name == "matmul_nt" else arrays["b"].reshape(21, 5)
+        found = run(lib, kernel, words, f64).reshape(2, 5)
+        for i, j in np.ndindex(2, 5):
+            lanes = [0.0] * (8 if name == "matmul_nt" else 1)
+            for k in range(21):
+                lanes[k % len(lanes)] = fma(a[i, k], b[k, j], lanes[k % len(lanes)])
+            assert found[i, j] == (tree(lanes) if len(lanes) == 8 else lanes[0]), name
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_extremes_meet_nan_and_equal_values_as_numpy_does(lib, dtype):
+    rows = [[1, 3, 3, 2], [np.nan, 1, 2, 3], [1, np.nan, 9, np.nan], [-np.inf, -1, -np.inf, -2], [5, 5, 5, 5]]
+    x = np.array(rows, dtype.numpy)
+    for name, meaning in (("reduce_max", np.max), ("reduce_min", np.min), ("argmax", np.argmax)):
+        kernel = next(k for k in KERNELS.values() if k.name == name)
+        for data, axis, words in ((x, 1, (5, 4, 1)), (x.T.copy(), 0, (1, 4, 5))):
+            out = np.zeros(5, i32.numpy if name == "argmax" else dtype.numpy)
+            call(lib, kernel, dtype, [data.reshape(-1).copy(), out], words, 0, 0)
+            np.testing.assert_array_equal(out, meaning(data, axis=axis), name)

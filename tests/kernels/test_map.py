@@ -1,0 +1,134 @@
+"""The `map` kernel against kernels/program.py: every opcode, dtype, stride and block."""
+
+import ctypes
+import math
+
+import numpy as np
+import pytest
+
+from lazydiff.dtypes import ALL, FLOATS, bool_, f32, f64
+from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, OPCODES, STORE
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program, run_program
+from lazydiff.plan.model import KERNELS, MAP
+from native import build, call
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("map"), "gcc", "-O3")
+
+
+def row_major(dims):
+    return tuple(math.prod(dims[d + 1 :]) for d in range(len(dims)))
+
+
+def numbers(dtype, size, seed=3):
+    rng = np.random.default_rng(seed)
+    if dtype is bool_:
+        return rng.integers(0, 2, size).astype(bool)
+    if not dtype.is_float:
+        info = np.iinfo(dtype.numpy)
+        return rng.integers(info.min, info.max, size, dtype.numpy, endpoint=True)
+    special = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, 300.7, -129.5, 3e9, -3e9, 0.5, 1, -1], dtype.numpy)
+    return np.resize(np.concatenate([special, rng.normal(size=50).astype(dtype.numpy)]), size)
+
+
+def both(lib, program, dtype, inputs, begin=0, end=None):
+    """The outputs from C and from numpy. Temporaries are NaN before; so are outputs of floats."""
+    end = program.elements if end is None else end
+    outputs = [np.full(program.elements, 99, d.numpy) for d in program.outputs]
+    expected = [o.copy() for o in outputs]
+    run_program(program, inputs, expected, dtype, begin, end)
+    scratch = [np.full(program.n_temps * program.block, np.nan, dtype.numpy)] if program.n_temps else []
+    call(lib, KERNELS[MAP], dtype, [*(i.copy() for i in inputs), *outputs, *scratch], program.words(), begin, end)
+    return outputs, expected
+
+
+def flat(size, inputs, outputs, instructions, temps=0, block=8, tile=NO_TILE):
+    return Program((size,), tuple(MapInput(d, 0, (1,)) for d in inputs), outputs, temps, block, tile, instructions)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("name", [o.name for o in OPCODES.values() if o not in (LOAD, STORE)])
+def test_every_opcode_over_every_mixture_of_strides(lib, name, dtype):
+    code = BY_NAME[name]
+    slots = (0, 1, 2)[: code.arity]
+    arguments = dict(zip("abc", slots, strict=False))
+    instruction = Instruction(code.number, len(slots), **arguments)
+    data = [numbers(dtype, 2 * 169, seed)[::-1].copy() if seed else numbers(dtype, 2 * 169) for seed in slots]
+    if name == "fma":  # numpy has none, and rounds twice
+        data = [np.nan_to_num(d, nan=1.5, posinf=2, neginf=3) % 7 for d in data]
+    for mixture in np.ndindex(*(3,) * code.arity):
+        items = tuple(MapInput(dtype, s, (stride,)) for s, stride in zip(slots, mixture, strict=True))
+        one = Program((163,), items, (dtype,), 0, 50, NO_TILE, (instruction,))
+        (found,), (expected,) = both(lib, one, dtype, data)
+        close = 2e-6 if dtype is f32 else 1e-14
+        np.testing.assert_allclose(found, expected, rtol=close, atol=1e-38, err_msg=f"strides {mixture}")
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("source", ALL, ids=str)
+@pytest.mark.parametrize("target", ALL, ids=str)
+def test_load_and_store_cast_as_declared(lib, dtype, source, target):
+    code = (Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2))
+    program = flat(67, (source,), (target,), code, temps=1)
+    (found,), (expected,) = both(lib, program, dtype, [numbers(source, 67)])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_any_nonzero_byte_is_true(lib):
+    program = flat(4, (bool_,), (f32,), (Instruction(LOAD.number, 1, 0),))
+    out = np.zeros(4, np.float32)
+    call(lib, KERNELS[MAP], f32, [np.array([0, 1, 2, 255], np.uint8), out], program.words(), 0, 4)
+    assert out.tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dims", [(), (1,), (7,), (3, 5), (2, 1, 4), (2, 3, 4, 2, 1, 2, 1, 3)], ids=str)
+@pytest.mark.parametrize("block", [1, 3, 64])
+def test_views_of_any_rank_are_read_where_their_strides_say(lib, dims, block):
+    """Straight, reversed, transposed and broadcast: x + y * z - w, in ranges that begin and end anywhere."""
+    size, straight = math.prod(dims), row_major(dims)
+    reversed_ = MapInput(f32, size - 1, tuple(-s for s in straight))
+    order = sorted(range(len(dims)), key=lambda d: (d * 5 + 3) % 8)
+    moved = row_major([dims[d] for d in order])
+    transposed = MapInput(f32, 2, tuple(moved[order.index(d)] for d in range(len(dims))))
+    broadcast = MapInput(f32, 1, tuple(s if d % 2 else 0 for d, s in enumerate(straight)))
+    inputs = (MapInput(f32, 0, straight), reversed_, transposed, broadcast)
+    add, multiply, subtract = (BY_NAME[n].number for n in ("add", "multiply", "subtract"))
+    code = (Instruction(multiply, 5, 1, 2), Instruction(add, 6, 0, 5), Instruction(subtract, 4, 6, 3))
+    program = Program(dims, inputs, (f32,), 2, block, NO_TILE, code)
+    data = [np.random.default_rng(s).normal(size=size + 2).astype(np.float32) for s in range(4)]
+    for begin, end in {(0, size), (size // 3, size), (size // 2, max(size // 2, size - 2))}:
+        (found,), (expected,) = both(lib, program, f32, data, begin, end)
+        assert found.tobytes() == expected.tobytes(), (begin, end)
+
+
+@pytest.mark.parametrize(("dtype", "tile_dtype"), [(f32, f32), (f64, f32), (f32, f64)], ids=str)
+def test_a_tile_is_read_from_its_start_in_its_own_dtype(lib, dtype, tile_dtype):
+    inputs = (MapInput(tile_dtype, 0, (5, 1)), MapInput(dtype, 0, (0, 1)))
+    code = (Instruction(LOAD.number, 3, 0), Instruction(BY_NAME["add"].number, 2, 3, 1))
+    program = Program((6, 5), inputs, (dtype,), 1, 64, 0, code)
+    tile, row = np.arange(10, dtype=tile_dtype.numpy), np.arange(5, dtype=dtype.numpy) * 100
+    (found,), (expected,) = both(lib, program, dtype, [tile, row], 15, 25)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found[15:25], tile + np.tile(row, 2))
+    assert (found[:15] == 99).all()
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_an_output_may_lie_on_its_input(lib, block):
+    program = flat(100, (f32, f32), (f32,), (Instruction(BY_NAME["fma"].number, 2, 1, 0, 0),), block=block)
+    x, y = np.random.default_rng(0).normal(size=(2, 100)).astype(np.float32)
+    (apart,), _ = both(lib, program, f32, [x, y])
+    pointers = np.array([x.ctypes.data, y.ctypes.data, x.ctypes.data], np.uintp)
+    words = np.array(program.words(), np.uint32)
+    lib.lzd_k_map_f32(ctypes.c_void_p(pointers.ctypes.data), ctypes.c_void_p(words.ctypes.data), 0, 100)
+    assert x.tobytes() == apart.tobytes()
+
+
+def test_two_outputs_and_an_output_read_again(lib):
+    code = (Instruction(MOVE.number, 1, 0), Instruction(BY_NAME["square"].number, 2, 1))
+    program = flat(20, (f32,), (f32, f32), code)
+    found, expected = both(lib, program, f32, [np.arange(20, dtype=np.float32)])
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(f, e)
