@@ -18,10 +18,11 @@ def _scaled(tangent: Tensor, partial: Tensor) -> Tensor:
 
 
 def _reaches(order: Sequence[Tensor], wrt: Sequence[Tensor]) -> set[int]:
-    """Ids of the nodes whose value depends, differentiably, on one of `wrt`."""
+    """Ids of the nodes whose value depends, differentiably, on one of `wrt`: through floats only."""
     found = {id(w) for w in wrt}
     for node in order:
-        if node.op.kind in ("elementwise", "linear") and any(id(i) in found for i in node.inputs):
+        smooth = node.dtype.is_float and node.op.kind in ("elementwise", "linear")
+        if smooth and any(id(i) in found for i in node.inputs):
             found.add(id(node))
     return found
 

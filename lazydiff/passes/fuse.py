@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from lazydiff.dtypes import Dtype, bool_, f32
 from lazydiff.graph.node import Tensor
+from lazydiff.kernels.table import MAX_OPERANDS
 
-MAX_GROUP = 16  # nodes; a map has at most 32 operands
+# A group of n nodes has at most 2n + 1 inputs, n outputs and a scratch; a map has at most 32 operands.
+MAX_GROUP = (MAX_OPERANDS - 2) // 3
 
 
 def is_map(node: Tensor) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import lazydiff as ld
 from lazydiff.examples import digits
 from lazydiff.frontend.training import Step
+from lazydiff.kernels.table import MAX_OPERANDS
 from lazydiff.memory.budget import parse_bytes
 from lazydiff.plan.lifetimes import entry_lives
 from lazydiff.plan.model import Kind, Region
@@ -120,6 +121,22 @@ def test_random_graphs_of_many_shapes_equal_numpy(recipe, wanted):
             np.testing.assert_allclose(value, arrays[int(name[1:])], rtol=1e-9, atol=1e-9)
         for slot, n in zip(slots, news, strict=True):
             np.testing.assert_allclose(runner.read(slot.name), arrays[n], rtol=1e-9, atol=1e-9)
+
+
+def test_a_long_chain_of_three_operands_each_is_split_into_maps_that_fit():
+    names = [f"{side}{i}" for i in range(20) for side in "ab"]
+    leaves = {n: ld.input(n, (4,)) for n in names}
+    h = ld.input("h", (4,))
+    kept = {}
+    for i in range(20):
+        h = kept[f"k{i}"] = ld.fma(leaves[f"a{i}"], leaves[f"b{i}"], h)
+    arrays = {n: np.full(4, 0.5, np.float32) for n in (*names, "h")}
+    for outputs in ({"last": h}, kept):
+        plan = ld.compile(f=outputs)
+        assert all(len(s.operands) <= MAX_OPERANDS for s in plan.entries[0].steps)
+        found = ld.Session(plan).f(**arrays)
+        last = found["k19"] if outputs is kept else found
+        np.testing.assert_array_equal(last, np.full(4, 0.5 + 20 * 0.25, np.float32))
 
 
 def test_an_update_waits_for_the_last_reader_of_the_old_value():

@@ -144,6 +144,14 @@ def test_edges_follow_numpy_and_torch():
     assert np.isnan(nan["lse"]).all()
 
 
+def test_no_derivative_passes_through_an_integer():
+    x = ld.input("x", (4,))
+    stairs = ld.astype(ld.astype(x * 3.0, ld.i32), ld.f32)
+    found = ld.Session(ld.compile(f={"forward": ld.jvp(stairs, x), "reverse": ld.vjp(stairs, x)})).f()
+    np.testing.assert_array_equal(found["forward"], np.zeros(4))
+    np.testing.assert_array_equal(found["reverse"], np.zeros(4))
+
+
 def test_cross_entropy_against_numpy():
     logits, labels = ld.input("z", (5, 4)), ld.input("y", (5,), ld.i32)
     loss = ld.cross_entropy(logits, labels).mean()
