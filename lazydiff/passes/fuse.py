@@ -8,8 +8,7 @@ from lazydiff.dtypes import Dtype, bool_, f32
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels.table import MAX_OPERANDS
 
-# A group of n nodes has at most 2n + 1 inputs, n outputs and a scratch; a map has at most 32 operands.
-MAX_GROUP = (MAX_OPERANDS - 2) // 3
+MAX_GROUP = 16  # nodes of one map
 
 
 def is_map(node: Tensor) -> bool:
@@ -36,21 +35,23 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
         for i in node.inputs:
             users.setdefault(id(i), []).append(node)
     leader: dict[int, int] = {}
-    members: dict[int, int] = {}
+    members: dict[int, set[int]] = {}
+    outside: dict[int, set[int]] = {}  # by group: what its nodes read that is not (yet) one of them
     by_id = {id(n): n for n in order}
     for node in reversed(order):
         if not is_map(node):
             continue
-        mine = id(node)
+        mine, reads = id(node), {id(i) for i in node.inputs}
         found = {leader.get(id(u)) for u in users.get(mine, [])}
-        whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype")
+        whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype" and mine not in kept)
         if len(found) == 1 and None not in found and whole:
             head = by_id[next(iter(found))]  # type: ignore[index]
+            group, inputs = members[id(head)] | {mine}, (outside[id(head)] | reads) - {mine}
+            outputs = len((group & kept) | {id(head)})
             same = head.shape == node.shape and compute_dtype(head) == compute_dtype(node)
-            if same and members[id(head)] < MAX_GROUP and (mine not in kept or node.dtype.is_float):
+            if same and len(group) <= MAX_GROUP and len(inputs) + outputs + 1 <= MAX_OPERANDS:  # 1: the scratch
                 leader[mine] = id(head)
-                members[id(head)] += 1
+                members[id(head)], outside[id(head)] = group, inputs
                 continue
-        leader[mine] = mine
-        members[mine] = 1
+        leader[mine], members[mine], outside[mine] = mine, {mine}, reads
     return leader
