@@ -10,19 +10,17 @@ from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
-from lazydiff.kernels.opcodes import MOVE
-from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.budget import parse_bytes, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes
-from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View
+from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store, alignment_unit, lower
-from lazydiff.memory.programs import BLOCK
+from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
 from lazydiff.memory.select import Selector
 from lazydiff.passes.simplify import number, simplify
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
-from lazydiff.plan.model import MAP, Kind, Plan
+from lazydiff.plan.model import Kind, Plan
 
 EntrySpec = Tensor | Step | Mapping[str, Tensor] | Sequence[Tensor]
 
@@ -38,7 +36,7 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     if not entries:
         raise GraphError(f"{user_line()}: compile needs an entry, such as infer=tensor or train=ld.train_step(...)")
     steps = {name: _as_step(name, spec) for name, spec in entries.items()}
-    names = _check_names(steps)
+    _check_names(steps)
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     prepared = [_entry_calls(store, name, s) for name, s in steps.items()]
     unit = alignment_unit([v for e in prepared for u in e.units for c in u.calls for v in (*c.reads, *c.writes)])
@@ -46,7 +44,6 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     plan = lower(store, placed, unit)
     check(plan)
     require_fit(plan, placed, budget)
-    del names  # leaves stay alive until here: the store knows them by id
     return plan
 
 
@@ -75,11 +72,10 @@ def _as_step(name: str, spec: EntrySpec) -> Step:
     return Step(outputs, ())
 
 
-def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
-    """Refuse two different leaves of one name: state over the whole plan, inputs in an entry. Returns the leaves."""
+def _check_names(steps: Mapping[str, Step]) -> None:
+    """Refuse two different leaves of one name: state over the whole plan, inputs in an entry."""
     shared: dict[str, Tensor] = {}
     problems = []
-    leaves = []
     for name, step in steps.items():
         inputs: dict[str, Tensor] = {}
         targets = [leaf for leaf, _ in step.updates]
@@ -87,7 +83,6 @@ def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
             problems.append(f"entry {name!r} updates one parameter twice")
         for node in topological([*step.outputs.values(), *targets, *(v for _, v in step.updates)]):
             if node.op.name in ("input", "param", "state"):
-                leaves.append(node)
                 known = inputs if node.op.name == "input" else shared
                 other = known.setdefault(node.name, node)
                 if other is not node:
@@ -96,7 +91,6 @@ def _check_names(steps: Mapping[str, Step]) -> list[Tensor]:
                     )
     if problems:
         raise GraphError("\n".join(dict.fromkeys(problems)))
-    return leaves
 
 
 def _entry_calls(store: Store, name: str, step: Step) -> EntryCalls:
@@ -121,10 +115,8 @@ def _copy_at_end(entry: EntryCalls, old: Value, new: Value) -> None:
     """Give `new` a place of its own; a last unit moves it over `old` when every other unit has run."""
     new.replaces, new.kind = None, Kind.WORK
     final = Value(old.dtype, old.elements, old.kind, f"{old.label} (new)", replaces=old)
-    code = (Instruction(MOVE.number, 1, 0),)
-    program = Program((old.elements,), (MapInput(old.dtype, 0, (1,)),), (old.dtype,), 0, BLOCK, NO_TILE, code)
-    copy = Unit([Call(MAP, old.dtype, [new], [final], program=program, label="update")], set(entry.units))
-    entry.units.append(copy)
+    copy = copy_call(View(new, (new.elements,), (1,)), "update", "", final)
+    entry.units.append(Unit([copy], set(entry.units)))
     entry.updates = [(o, final if n is new else n) for o, n in entry.updates]
 
 

@@ -126,11 +126,6 @@ static bool symbol_fits(const uint32_t *h, uint32_t number)
     return lzd_region(b) == REGION_RAM && s[S_INIT] % lzd_itemsize(dtype) == 0u && (uint64_t)s[S_INIT] + b[2] <= h[H_INIT_BYTES];
 }
 
-bool lzd_overlap(const uint32_t *a, const uint32_t *b)
-{
-    return lzd_region(a) == lzd_region(b) && lzd_region(a) != REGION_ZERO && a[1] < b[1] + (uint64_t)b[2] && b[1] < a[1] + (uint64_t)a[2];
-}
-
 static bool free_of(const uint32_t *h, uint32_t symbol, uint32_t first, uint32_t end)
 {
     const uint32_t *b = lzd_buffer_at(h, lzd_symbol_at(h, symbol)[S_BUFFER]);

@@ -83,11 +83,15 @@ static inline const uint32_t *lzd_entry_at(const uint32_t *plan, uint32_t n) { r
 static inline uint32_t lzd_region(const uint32_t *buffer) { return buffer[0] & 0xFFu; }
 static inline uint32_t lzd_kind(const uint32_t *buffer) { return buffer[0] >> 8 & 0xFFu; }
 static inline uint32_t lzd_dtype(const uint32_t *buffer) { return buffer[0] >> 16; }
+static inline bool lzd_overlap(const uint32_t *a, const uint32_t *b) /* do two buffer records share a byte? */
+{
+    return lzd_region(a) == lzd_region(b) && lzd_region(a) != REGION_ZERO && a[1] < b[1] + (uint64_t)b[2] &&
+           b[1] < a[1] + (uint64_t)a[2];
+}
 static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD + (step[1] & 0xFFFFu) + (step[1] >> 16); }
 
 /* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
-bool lzd_overlap(const uint32_t *a, const uint32_t *b); /* do two buffer records share a byte? */
 
 void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts; NULL for zeros */
 

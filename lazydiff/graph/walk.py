@@ -7,6 +7,13 @@ from collections.abc import Iterable
 from lazydiff.graph.node import Tensor
 
 
+def base(node: Tensor) -> Tensor:
+    """The node that a chain of views looks at."""
+    while node.op.view and node.inputs:
+        node = node.inputs[0]
+    return node
+
+
 def topological(roots: Iterable[Tensor]) -> list[Tensor]:
     """Every node that the roots depend on, inputs before users, each once; deterministic."""
     order: list[Tensor] = []

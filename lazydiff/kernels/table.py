@@ -8,13 +8,13 @@ into the *start* of `p["out"]`. `tools/generate.py` turns the registry into the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lazydiff.dtypes import FLOATS, Dtype
-from lazydiff.kernels.signature import Attr, Operand, parse
+from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
 TABLE_VERSION = 1  # raised whenever a kernel or an opcode is added; a runtime refuses plans of a newer table
 MAX_OPERANDS = 32
@@ -39,6 +39,11 @@ class Kernel:
     ports: tuple[str, ...]
     contract: str
     meaning: Meaning
+
+    def row_count(self, attrs: Sequence[int]) -> int:
+        """How many rows the output has, given the attributes in order; 0 for a kernel without rows."""
+        values = dict(zip((a.name for a in self.attrs), attrs, strict=True))
+        return extent_elements(self.rows, values) if self.rows else 0
 
     def c_symbol(self, dtype: Dtype) -> str:
         """The C function's name for one compute dtype."""

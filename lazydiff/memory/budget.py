@@ -39,7 +39,11 @@ def require_fit(plan: Plan, entries: Sequence[tuple[EntryCalls, Lifetimes]], bud
     )
     entry, lives = max(entries, key=lambda pair: pair[1].bound_bytes)
     alive_at = [
-        [(p.values[-1], p.interval(4).size_bytes) for p in lives.places if p.start <= t <= p.end]
+        [
+            (p.values[-1], i.size_bytes)
+            for p, i in zip(lives.places, lives.intervals, strict=True)
+            if i.start <= t <= i.end
+        ]
         for t in range(lives.steps)
     ]
     peak = max(range(lives.steps), key=lambda t: sum(b for _, b in alive_at[t]))

@@ -32,6 +32,7 @@ class Lifetimes:
 
     order: list[Unit]
     places: list[Shared]
+    intervals: list[Interval]  # one for each place
     bound_bytes: int
 
     @property
@@ -45,10 +46,8 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
     finish = max(0, len(order) - 1)
     last: dict[int, int] = {}
     for at, unit in enumerate(order):
-        for v in (*unit.reads, *unit.writes):
-            last[id(v)] = at
         for call in unit.calls:
-            for v in call.reads:
+            for v in (*call.reads, *call.writes):
                 last[id(v)] = at
     forever = {id(view.value) for view in entry.outputs.values()}
     for number in forever:
@@ -69,7 +68,7 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
                 if new.replaces is not None:
                     continue
                 old = None
-                if len(unit.calls) == 1 and new.label != "scratch":
+                if len(unit.calls) == 1:
                     old = next(
                         (
                             v
@@ -78,7 +77,6 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
                             and last[id(v)] == at
                             and id(v) not in forever
                             and id(v) not in taken
-                            and v.size_bytes == new.size_bytes
                             and call.may_replace(v, new)
                         ),
                         None,
@@ -90,5 +88,5 @@ def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Life
                     place = where[id(new)] = where[id(old)]
                     place.values.append(new)
                     place.end = max(place.end, last.get(id(new), at))
-    bound = lower_bound([p.interval(unit_bytes) for p in places], max(1, len(order)))
-    return Lifetimes(list(order), places, bound)
+    intervals = [p.interval(unit_bytes) for p in places]
+    return Lifetimes(list(order), places, intervals, lower_bound(intervals, max(1, len(order))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels.program import Program
-from lazydiff.plan.model import MAP, Kind
+from lazydiff.plan.model import Kind
 
 
 @dataclass(eq=False, slots=True)
@@ -71,11 +71,16 @@ class Call:
     label: str = ""
     source: str = ""
 
+    @property
+    def results(self) -> list[Value]:
+        """What the call writes, without the scratch of a map."""
+        return self.writes[: len(self.program.outputs)] if self.program else self.writes
+
     def may_replace(self, old: Value, new: Value) -> bool:
         """True if this call may write `new` over the very bytes of `old`, which it reads (SPEC rule 3)."""
         if old not in self.reads:
             return True
-        if self.kernel != MAP or self.program is None or self.reads.count(old) != 1:
+        if self.program is None or self.reads.count(old) != 1 or new not in self.results:
             return False
         if old.dtype != new.dtype or old.elements != new.elements:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lazydiff.dtypes import Dtype, f64
 from lazydiff.graph.node import Tensor
@@ -21,8 +22,7 @@ class Store:
     def __init__(self, updated: set[int]) -> None:
         self._updated = updated  # ids of the leaves that some entry updates; the others live in flash
         self.leaves: dict[int, tuple[Value, Tensor]] = {}
-        self.literals: dict[tuple[str, bytes], Value] = {}
-        self.data: dict[int, bytes] = {}
+        self.literals: dict[tuple[Dtype, bytes], Value] = {}
 
     def leaf(self, node: Tensor) -> Value:
         """The value of a parameter, state or constant (inputs get one for each entry)."""
@@ -30,20 +30,13 @@ class Store:
             return Value(node.dtype, node.size, Kind.IO, node.name)
         if node.op.name == "const":
             assert node.data is not None
-            return self.constant(node.data.tobytes(), node.dtype, node.size)
+            key = node.dtype, node.data.tobytes()
+            return self.literals.setdefault(key, Value(node.dtype, node.size, Kind.CONST, "const"))
         if id(node) not in self.leaves:
             kind = Kind.PARAMS if node.op.name == "param" else Kind.STATE
             value = Value(node.dtype, node.size, kind, node.name)
             self.leaves[id(node)] = value, node
         return self.leaves[id(node)][0]
-
-    def constant(self, data: bytes, dtype: Dtype, elements: int) -> Value:
-        """The value of constant bytes."""
-        key = dtype.name, data
-        if key not in self.literals:
-            value = self.literals[key] = Value(dtype, elements, Kind.CONST, "const")
-            self.data[id(value)] = data
-        return self.literals[key]
 
     def in_flash(self, node: Tensor) -> bool:
         """True for a parameter or state that nothing updates."""
@@ -85,13 +78,13 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
             first = pack(init, data, value.dtype) if any(data) else None
         buffer = put(value, Buffer(region, value.kind, value.dtype, at, value.size_bytes, node.name))
         state.append(Symbol(node.name, buffer, node.shape, first))
-    for value in store.literals.values():
-        at = pack(consts, store.data[id(value)], value.dtype)
+    for (dtype, data), value in store.literals.items():
+        at = pack(consts, data, dtype)
         put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
 
     height = top
     for _, lives in entries:
-        offsets, reached = place([p.interval(unit) for p in lives.places], lives.steps)
+        offsets, reached = place(lives.intervals, lives.steps)
         height = max(height, top + reached)
         for shared, offset in zip(lives.places, offsets, strict=True):
             for v in shared.values:
@@ -109,27 +102,25 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         operands = tuple(operand(v) for v in (*c.reads, *c.writes))
         return Step(c.kernel, c.dtype, operands, words, c.tile_rows, c.label, c.source)
 
-    def symbol(name: str, view: View, entry: EntryCalls) -> Symbol:
-        b = operand(view.value)
-        if name not in entry.checks or name not in entry.inputs or view is not entry.inputs[name]:
-            return Symbol(name, b, view.shape)
+    def input_symbol(name: str, view: View, entry: EntryCalls) -> Symbol:
+        plain = Symbol(name, operand(view.value), view.shape)
+        if name not in entry.checks:
+            return plain
         limits = entry.checks[name]
         if limits is None:
-            return Symbol(name, b, view.shape, None, Check.FINITE)
-        return Symbol(name, b, view.shape, None, Check.RANGE, *limits)
+            return replace(plain, check=Check.FINITE)
+        return replace(plain, check=Check.RANGE, low=limits[0], high=limits[1])
 
     made = []
     for entry, lives in entries:
         steps = tuple(step(c) for u in lives.order for c in u.calls)
-        inputs = tuple(symbol(n, v, entry) for n, v in entry.inputs.items())
+        inputs = tuple(input_symbol(n, v, entry) for n, v in entry.inputs.items())
         outputs = []
         for n, view in entry.outputs.items():
             if view.value.kind == Kind.CONST and not view.value.elements:  # zeros: no bytes anywhere
                 size = math.prod(view.shape) * view.value.dtype.itemsize
-                b = put(view.value, Buffer(Region.ZERO, Kind.IO, view.value.dtype, 0, size, n))
-                outputs.append(Symbol(n, b, view.shape))
-            else:
-                outputs.append(symbol(n, view, entry))
+                put(view.value, Buffer(Region.ZERO, Kind.IO, view.value.dtype, 0, size, n))
+            outputs.append(Symbol(n, operand(view.value), view.shape))
         updates = tuple((number[id(old)], number[id(new)]) for old, new in entry.updates)
         made.append(Entry(entry.name, inputs, tuple(outputs), steps, updates))
     ram = -(-height // 8) * 8

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lazydiff.dtypes import Dtype
-from lazydiff.kernels.opcodes import LOAD, STORE
+from lazydiff.dtypes import Dtype, f32
+from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
-from lazydiff.memory.calls import Value, View
+from lazydiff.memory.calls import Call, Value, View
+from lazydiff.plan.model import MAP, Kind
 
 BLOCK = 64  # elements each temporary of a map holds
 
@@ -47,7 +48,7 @@ class MapBuilder:
         if out is None:
             key: Key = ("tmp", node)
             self.code.append((opcode, key, args))
-        elif self.outputs[out] == self.dtype:
+        elif self.outputs[out] == self.dtype or opcode == STORE.number:
             key = ("out", out)
             self.code.append((opcode, key, args))
         else:
@@ -56,8 +57,8 @@ class MapBuilder:
             self.code.append((STORE.number, ("out", out), [key]))
         self._results[node] = key
 
-    def finish(self) -> tuple[Program, list[Value]]:
-        """The program and the values its inputs read."""
+    def finish(self, results: list[Value], label: str, source: str) -> Call:
+        """The call of the program, which writes `results`."""
         dims, strides = collapse(self.shape, [i.strides for _, i in self.items])
         n_in, n_out = len(self.items), len(self.outputs)
         last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
@@ -85,8 +86,18 @@ class MapBuilder:
         elements = math.prod(dims)
         block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
         inputs = tuple(MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True))
-        program = Program(dims, inputs, tuple(self.outputs), n_temps, max(1, block), NO_TILE, tuple(instructions))
-        return program, [v for v, _ in self.items]
+        program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
+        scratch = [Value(self.dtype, n_temps * block, Kind.WORK, "scratch")] if n_temps else []
+        reads = [v for v, _ in self.items]
+        return Call(MAP, self.dtype, reads, results + scratch, program=program, label=label, source=source)
+
+
+def copy_call(view: View, label: str, source: str, into: Value | None = None) -> Call:
+    """The call that copies a view into a contiguous value (a new one without `into`)."""
+    dtype = view.value.dtype
+    builder = MapBuilder(dtype if dtype.is_float else f32, view.shape, [dtype])
+    builder.emit(0, (MOVE if dtype.is_float else STORE).number, [builder.input(view)], 0)
+    return builder.finish([into or Value(dtype, math.prod(view.shape), Kind.WORK, label)], label, source)
 
 
 def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:

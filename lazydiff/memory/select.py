@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor
-from lazydiff.graph.walk import topological
+from lazydiff.graph.walk import base, topological
 from lazydiff.kernels import linear, reduce
-from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, STORE
-from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
-from lazydiff.kernels.table import Kernel
+from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
-from lazydiff.memory.programs import BLOCK, MapBuilder
+from lazydiff.memory.programs import MapBuilder, copy_call
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
-from lazydiff.plan.model import MAP, Kind
+from lazydiff.plan.model import Kind
 
 TILE_ELEMENTS = 64  # a tile has at least this many elements, if the product has
 
@@ -96,9 +95,7 @@ class Selector:
         return x
 
     def _expect(self, node: Tensor) -> None:
-        leaf = node.inputs[0]
-        while leaf.op.view and leaf.inputs:
-            leaf = leaf.inputs[0]
+        leaf = base(node)
         if leaf.op.name != "input":
             if node.dtype.is_float:
                 return  # a computed value: only inputs are checked
@@ -123,21 +120,8 @@ class Selector:
         return self._copies[id(node)]
 
     def _copy(self, view: View, node: Tensor, label: str = "copy") -> Value:
-        dtype = view.value.dtype if view.value.dtype.is_float else f32
-        value = Value(view.value.dtype, math.prod(view.shape), Kind.WORK, label)
-        item = MapInput(view.value.dtype, view.offset, view.strides)
-        if view.value.dtype.is_float:
-            program = Program(view.shape, (item,), (dtype,), 0, BLOCK, NO_TILE, (Instruction(MOVE.number, 1, 0),))
-            self.calls.append(Call(MAP, dtype, [view.value], [value], program=program, label=label, source=node.source))
-            return value
-        block = min(BLOCK, max(1, math.prod(view.shape)))
-        code = (Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2))
-        program = Program(view.shape, (item,), (view.value.dtype,), 1, block, NO_TILE, code)
-        scratch = Value(dtype, block, Kind.WORK, "scratch")
-        self.calls.append(
-            Call(MAP, dtype, [view.value], [value, scratch], program=program, label=label, source=node.source)
-        )
-        return value
+        self.calls.append(copy_call(view, label, node.source))
+        return self.calls[-1].writes[0]
 
     def _final(self, node: Tensor, made: set[int]) -> View:
         view = self._view(node)
@@ -175,13 +159,9 @@ class Selector:
         for node in nodes:
             args = [builder.result(id(i)) if id(i) in inside else builder.input(self._view(i)) for i in node.inputs]
             builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
-        program, reads = builder.finish()
         label = "+".join(dict.fromkeys(n.op.name for n in nodes))
         values = [Value(n.dtype, n.size, Kind.WORK, n.op.name) for n in wanted]
-        scratch = [Value(dtype, program.n_temps * program.block, Kind.WORK, "scratch")] if program.n_temps else []
-        self.calls.append(
-            Call(MAP, dtype, reads, values + scratch, program=program, label=label[:40], source=head.source)
-        )
+        self.calls.append(builder.finish(values, label[:40], head.source))
         for node, value in zip(wanted, values, strict=True):
             self._made(node, value)
 
@@ -196,11 +176,14 @@ class Selector:
         out_ids = {id(v.value) for v in outputs.values()}
         new_ids = {id(new) for _, new in updates}
         eaten: dict[int, Call] = {}
-        tiles = {k.number: k for k in (linear.matmul_nn, linear.matmul_nt, linear.matmul_tn)}
-        tiles |= {k.number: k for k in (linear.conv2d, linear.conv2d_grad_x, linear.conv2d_grad_w)}
         for c in self.calls:
             user = readers.get(id(c.writes[0]), [])
-            if c.kernel not in tiles or len(user) != 1 or id(c.writes[0]) in out_ids | new_ids or id(user[0]) in eaten:
+            if (
+                not KERNELS[c.kernel].rows
+                or len(user) != 1
+                or id(c.writes[0]) in out_ids | new_ids
+                or id(user[0]) in eaten
+            ):
                 continue
             if self._tile(c, user[0], new_ids):
                 eaten[id(user[0])] = c
@@ -209,35 +192,20 @@ class Selector:
 
     def _tile(self, product: Call, user: Call, new_ids: set[int]) -> bool:
         program, value = user.program, product.writes[0]
-        if (
-            program is None
-            or user.reads.count(value) != 1
-            or not all(id(w) in new_ids or w.label == "scratch" for w in user.writes)
-        ):
+        if program is None or user.reads.count(value) != 1 or not all(id(w) in new_ids for w in user.results):
             return False
         at = user.reads.index(value)
         item = program.inputs[at]
-        dims = program.dims
-        if item.offset or program.elements != value.elements or View(value, dims, item.strides).contiguous is False:
+        if not View(value, program.dims, item.strides, item.offset).contiguous:
             return False
         if any(w in product.reads or w.replaces in product.reads for w in user.writes):
             return False
-        rows = _rows(product)
+        rows = KERNELS[product.kernel].row_count(product.attrs)
         columns = value.elements // rows
         product.tile_rows = min(rows, max(1, -(-TILE_ELEMENTS // columns)))
         value.elements, value.label = product.tile_rows * columns, "tile"
-        user.program = Program(
-            dims, program.inputs, program.outputs, program.n_temps, program.block, at, program.instructions
-        )
+        user.program = replace(program, tile=at)
         return True
-
-
-def _rows(c: Call) -> int:
-    from lazydiff.kernels.signature import extent_elements
-    from lazydiff.kernels.table import KERNELS
-
-    kernel = KERNELS[c.kernel]
-    return extent_elements(kernel.rows, dict(zip((a.name for a in kernel.attrs), c.attrs, strict=True)))
 
 
 # ---------------------------------------------------------------------- one selection per op

@@ -20,10 +20,10 @@ def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return xs[0].shape, xs[0].dtype
 
 
-def elementwise(name: str, partials: Partials | None, *, arity: int = 1, opcode: str = "") -> Callable[..., Tensor]:
+def elementwise(name: str, partials: Partials | None, *, arity: int = 1) -> Callable[..., Tensor]:
     """Declare an op and give the public function: operands broadcast as in NumPy, numbers take the tensors' dtype."""
     kind = "elementwise" if partials else "constant"
-    declare(Op(name, kind, _infer_float, partials=partials, opcode=opcode or name))
+    declare(Op(name, kind, _infer_float, partials=partials, opcode=name))
 
     def function(*operands: Operand) -> Tensor:
         if len(operands) != arity:
@@ -102,16 +102,11 @@ def one(like: Tensor) -> Tensor:
     return call("broadcast_to", constant(1.0, like.dtype), like.shape)
 
 
-def zeros(shape: tuple[int, ...], dtype: Dtype) -> Tensor:
-    """Zeros as a view of one number: no bytes."""
-    return call("broadcast_to", constant(0.0, dtype), shape)
-
-
-def _compare(name: str, opcode: str = "") -> Callable[[Operand, Operand], Tensor]:
+def _compare(name: str) -> Callable[[Operand, Operand], Tensor]:
     def infer(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
         return _infer_float(xs, attrs)[0], bool_
 
-    declare(Op(name, "constant", infer, opcode=opcode or name))
+    declare(Op(name, "constant", infer, opcode=name))
 
     def function(a: Operand, b: Operand) -> Tensor:
         return apply(name, *broadcast(*together(a, b)))

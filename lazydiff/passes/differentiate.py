@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lazydiff.dtypes import bool_
 from lazydiff.errors import DtypeError, GraphError, ShapeError
-from lazydiff.graph.node import OPS, Tensor, call, make, source_of, user_line
+from lazydiff.graph.node import OPS, Tensor, make, source_of, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops.elementwise import one, where
 from lazydiff.ops.moves import zeros_like
@@ -115,4 +115,4 @@ def grad(loss: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
         raise GraphError(
             f"{user_line()}: grad takes a float tensor with one element, not {loss!r}; sum or mean it first"
         )
-    return vjp([loss], wrt, [one(loss) if loss.shape else call("sum", one(loss))])
+    return vjp([loss], wrt, [one(loss)])

@@ -9,7 +9,6 @@ from enum import IntEnum
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels import linear, program, reduce  # noqa: F401 - fills the registry
 from lazydiff.kernels.program import Program
-from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, Kernel
 
 FORMAT_VERSION = 1
@@ -110,7 +109,7 @@ class Step:
         """How many rows the kernel's output has (a `map`: elements; a kernel without rows: 0)."""
         if self.kernel == MAP:
             return self.program.elements
-        return extent_elements(self.declared.rows, self.values) if self.declared.rows else 0
+        return self.declared.row_count(self.attrs)
 
     @property
     def reads(self) -> tuple[int, ...]:

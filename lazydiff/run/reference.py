@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from lazydiff.errors import InputError
@@ -49,14 +47,12 @@ class Reference:
         symbol = next(s for s in self.plan.state if s.name == name)
         self.array(symbol.buffer)[:] = np.asarray(value).reshape(-1)
 
-    def run(
-        self, entry_name: str, watch: Callable[[int, Step], None] | None = None, **inputs: object
-    ) -> dict[str, np.ndarray]:
-        """Run an entry. `watch(index, step)` is called after each step (for tests that look inside)."""
+    def run(self, entry_name: str, /, **inputs: object) -> dict[str, np.ndarray]:
+        """Run an entry on inputs by name; its outputs by name."""
         entry = self.plan.entry(entry_name)
         self._take(entry, inputs)
         pending: Step | None = None
-        for index, step in enumerate(entry.steps):
+        for step in entry.steps:
             if pending is not None:
                 self._tiles(pending, step)
                 pending = None
@@ -64,8 +60,6 @@ class Reference:
                 pending = step
             else:
                 self._step(step, 0, step.rows)
-            if watch:
-                watch(index, step)
         return {s.name: self.array(s.buffer).reshape(s.shape).copy() for s in entry.outputs}
 
     def _take(self, entry: Entry, inputs: dict[str, object]) -> None:
@@ -94,9 +88,8 @@ class Reference:
             n_in, n_out = len(program.inputs), len(program.outputs)
             run_program(program, arrays[:n_in], arrays[n_in : n_in + n_out], step.dtype, begin, end)
         else:
-            names = [o.name for o in step.declared.operands]
-            trimmed = dict(zip(names, arrays, strict=True))
-            step.declared.meaning(trimmed, step.values, begin, end)
+            names = (o.name for o in step.declared.operands)
+            step.declared.meaning(dict(zip(names, arrays, strict=True)), step.values, begin, end)
 
 
 def _check(s: Symbol, array: np.ndarray) -> None:
