@@ -7,7 +7,7 @@ from typing import overload
 
 from lazydiff.graph.node import Operand, Tensor, call, constant
 from lazydiff.ops.elementwise import one
-from lazydiff.passes import differentiate
+from lazydiff.passes import differentiate, taylor
 
 
 def _many(x: Tensor | Sequence[Tensor]) -> list[Tensor]:
@@ -58,5 +58,5 @@ def jvp(
 ) -> Tensor | list[Tensor]:
     """Forward mode: the Jacobian times tangents (ones without them), for each output. Absent variables give zeros."""
     xs = _many(wrt)
-    found = differentiate.jvp(_many(outputs), xs, _seeds(xs, tangents))
+    found = taylor.jvp(_many(outputs), xs, _seeds(xs, tangents))
     return found[0] if isinstance(outputs, Tensor) else found

@@ -19,6 +19,7 @@ from lazydiff.errors import DtypeError, GraphError
 Scalar: TypeAlias = int | float | bool
 Operand: TypeAlias = "Tensor | Scalar | np.ndarray"
 Attrs = tuple[tuple[str, object], ...]
+Partial: TypeAlias = Callable[..., "Tensor"]
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _source: ContextVar[str | None] = ContextVar("lazydiff_source", default=None)
 
@@ -28,16 +29,17 @@ class Op:
     """One operation, declared once (lazydiff/ops).
 
     `infer(inputs, attrs)` gives (shape, dtype) or raises. Of the two derivative rules an op has at most one:
-    `partials(y, *xs)` gives d y / d x for each input of an elementwise op (a bool node means a mask, None means no
-    derivative); `transpose(ct, which, xs, attrs)` gives the cotangent of input `which` of an op that is linear in each
-    of its inputs. An op with `reduces` multiplies by its partials and then applies that linear op. An op without
-    a rule is piecewise constant: its derivative is structurally zero. `view` ops cost no bytes.
+    `partials` has for each input of an elementwise op a function (y, *xs) -> d y / d x (a bool node means a mask; None
+    in its place: no derivative), called only for inputs that are differentiated; `transpose(ct, which, xs, attrs)`
+    gives the cotangent of input `which` of an op that is linear in each of its inputs. An op with `reduces` multiplies
+    by its partials and then applies that linear op. An op without a rule is piecewise constant: its derivative is
+    structurally zero. `view` ops cost no bytes.
     """
 
     name: str
-    kind: str  # leaf | elementwise | linear | constant
+    kind: str  # leaf | elementwise | linear | constant | custom (a user's rule) | opaque (derivatives refused)
     infer: Callable[[Sequence[Tensor], dict[str, object]], tuple[tuple[int, ...], Dtype]]
-    partials: Callable[..., Sequence[Tensor | None]] | None = None
+    partials: tuple[Partial | None, ...] = ()
     transpose: Callable[[Tensor, int, Sequence[Tensor], dict[str, object]], Tensor | None] | None = None
     reduces: str | None = None
     opcode: str | None = None

@@ -14,10 +14,13 @@ def base(node: Tensor) -> Tensor:
     return node
 
 
-def topological(roots: Iterable[Tensor]) -> list[Tensor]:
-    """Every node that the roots depend on, inputs before users, each once; deterministic."""
+def topological(roots: Iterable[Tensor], seen: set[int] | None = None) -> list[Tensor]:
+    """Every node that the roots depend on, inputs before users, each once; deterministic.
+
+    Nodes whose ids are in `seen` are left out, with what only they depend on; the set takes the others in.
+    """
     order: list[Tensor] = []
-    seen: set[int] = set()
+    seen = set() if seen is None else seen
     for root in roots:
         stack = [(root, False)]
         while stack:

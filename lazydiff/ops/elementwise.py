@@ -8,9 +8,9 @@ import numpy as np
 
 from lazydiff.dtypes import BY_NAME, Dtype, bool_, f32, i32
 from lazydiff.errors import DtypeError, ShapeError
-from lazydiff.graph.node import FUNCTIONS, Op, Operand, Tensor, apply, call, constant, declare, user_line
+from lazydiff.graph.node import FUNCTIONS, Op, Operand, Partial, Tensor, apply, call, constant, declare, user_line
 
-Partials = Callable[..., Sequence[Tensor | None]]
+Partials = tuple[Partial | None, ...]
 
 
 def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
@@ -20,8 +20,14 @@ def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return xs[0].shape, xs[0].dtype
 
 
-def elementwise(name: str, partials: Partials | None, *, arity: int = 1) -> Callable[..., Tensor]:
-    """Declare an op and give the public function: operands broadcast as in NumPy, numbers take the tensors' dtype."""
+def elementwise(name: str, partials: Partials = (), *, arity: int = 1, doc: str = "") -> Callable[..., Tensor]:
+    """Declare an op and give the public function: operands broadcast as in NumPy, numbers take the tensors' dtype.
+
+    `partials` has a rule (y, *xs) -> d y / d x for each input, which runs only when that derivative is asked for;
+    without any the op is piecewise constant.
+    """
+    if partials and len(partials) != arity:
+        raise ValueError(f"{name} has {arity} operands and {len(partials)} partials")
     kind = "elementwise" if partials else "constant"
     declare(Op(name, kind, _infer_float, partials=partials, opcode=name))
 
@@ -31,7 +37,7 @@ def elementwise(name: str, partials: Partials | None, *, arity: int = 1) -> Call
         return apply(name, *broadcast(*together(*operands)))
 
     function.__name__ = name
-    function.__doc__ = f"Elementwise {name}, with NumPy's broadcasting; f32 or f64."
+    function.__doc__ = doc or f"Elementwise {name}, with NumPy's broadcasting; f32 or f64."
     FUNCTIONS[name] = function
     return function
 
@@ -71,30 +77,37 @@ def _tie(wins: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return _mask(wins, 1.0, _mask(equal(a, b), half, nothing))
 
 
-add = elementwise("add", lambda y, a, b: (one(a), one(b)), arity=2)
-subtract = elementwise("subtract", lambda y, a, b: (one(a), -one(b)), arity=2)
-multiply = elementwise("multiply", lambda y, a, b: (b, a), arity=2)
-divide = elementwise("divide", lambda y, a, b: (1 / b, -y / b), arity=2)
+add = elementwise("add", (lambda y, a, b: one(a), lambda y, a, b: one(b)), arity=2)
+subtract = elementwise("subtract", (lambda y, a, b: one(a), lambda y, a, b: -one(b)), arity=2)
+multiply = elementwise("multiply", (lambda y, a, b: b, lambda y, a, b: a), arity=2)
+divide = elementwise("divide", (lambda y, a, b: 1 / b, lambda y, a, b: -y / b), arity=2)
 power = elementwise(
     "power",
-    # d/db = y log(a); where a is 0 that is 0 (b > 0), as JAX has it, instead of 0 * -inf
-    lambda y, a, b: (b * a ** (b - 1), y * call("log", _mask(call("equal", a, 0.0), 1.0, a))),
+    (
+        lambda y, a, b: b * a ** (b - 1),
+        # y log(a); where a is 0 that is 0 (b > 0), as JAX has it, instead of 0 * -inf
+        lambda y, a, b: y * call("log", _mask(call("equal", a, 0.0), 1.0, a)),
+    ),
     arity=2,
 )
-neg = elementwise("neg", lambda y, x: (-one(x),))
-exp = elementwise("exp", lambda y, x: (y,))
-log = elementwise("log", lambda y, x: (1 / x,))
-sqrt = elementwise("sqrt", lambda y, x: (0.5 / y,))
-square = elementwise("square", lambda y, x: (2 * x,))
-tanh = elementwise("tanh", lambda y, x: (1 - square(y),))
-sigmoid = elementwise("sigmoid", lambda y, x: (y * (1 - y),))
-sign = elementwise("sign", None)
-abs = elementwise("abs", lambda y, x: (sign(x),))  # noqa: A001 - NumPy's name; 0 at 0
-relu = elementwise("relu", lambda y, x: (y > 0,))  # reads y only; 0 at 0
-maximum = elementwise("maximum", lambda y, a, b: (_tie(a > b, a, b), _tie(b > a, a, b)), arity=2)
-minimum = elementwise("minimum", lambda y, a, b: (_tie(a < b, a, b), _tie(b < a, a, b)), arity=2)
-fma = elementwise("fma", lambda y, a, b, c: (b, a, one(c)), arity=3)
-fma.__doc__ = "a * b + c with one rounding."
+neg = elementwise("neg", (lambda y, x: -one(x),))
+exp = elementwise("exp", (lambda y, x: y,))
+log = elementwise("log", (lambda y, x: 1 / x,))
+sqrt = elementwise("sqrt", (lambda y, x: 0.5 / y,))
+square = elementwise("square", (lambda y, x: 2 * x,))
+tanh = elementwise("tanh", (lambda y, x: 1 - square(y),))
+sigmoid = elementwise("sigmoid", (lambda y, x: y * (1 - y),))
+sign = elementwise("sign")
+abs = elementwise("abs", (lambda y, x: sign(x),))  # noqa: A001 - NumPy's name; 0 at 0
+relu = elementwise("relu", (lambda y, x: y > 0,))  # reads y only; 0 at 0
+maximum = elementwise("maximum", (lambda y, a, b: _tie(a > b, a, b), lambda y, a, b: _tie(b > a, a, b)), arity=2)
+minimum = elementwise("minimum", (lambda y, a, b: _tie(a < b, a, b), lambda y, a, b: _tie(b < a, a, b)), arity=2)
+fma = elementwise(
+    "fma",
+    (lambda y, a, b, c: b, lambda y, a, b, c: a, lambda y, a, b, c: one(c)),
+    arity=3,
+    doc="a * b + c with one rounding.",
+)
 
 
 def one(like: Tensor) -> Tensor:
@@ -139,7 +152,15 @@ def _infer_where(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return _infer_float(xs[1:], attrs)
 
 
-declare(Op("where", "elementwise", _infer_where, partials=lambda y, c, a, b: (None, c, _not(c)), opcode="where"))
+declare(
+    Op(
+        "where",
+        "elementwise",
+        _infer_where,
+        partials=(None, lambda y, c, a, b: c, lambda y, c, a, b: _not(c)),
+        opcode="where",
+    )
+)
 declare(Op("matches", "constant", lambda xs, a: (xs[0].shape, bool_), opcode="equal"))
 
 

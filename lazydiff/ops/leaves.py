@@ -1,4 +1,4 @@
-"""Leaves (inputs, parameters, state, constants) and the two markers that cost nothing: stop_gradient and expect."""
+"""Leaves (inputs, parameters, state, constants) and markers that cost nothing, such as stop_gradient."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, OPS, Op, Tensor, apply, declare, make, user_line
 
 declare(Op("const", "leaf", lambda xs, a: ((), f32)))
-for _leaf in ("input", "param", "state"):
+for _leaf in ("input", "param", "state", "placeholder", "missing_derivative"):
     declare(Op(_leaf, "leaf", lambda xs, a: (tuple(a["shape"]), BY_NAME[str(a["dtype"])])))  # type: ignore[arg-type]
 declare(Op("stop_gradient", "constant", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
+# What compile() computes is y; what differentiates it is the user's rule (passes/custom.py), or nothing may.
+declare(Op("custom", "custom", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
+declare(Op("no_derivative", "opaque", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
 declare(
     Op(
         "expect",
@@ -74,6 +77,23 @@ def state(name: str, value: object, dtype: Dtype | None = None) -> Tensor:
 def stop_gradient(x: Tensor) -> Tensor:
     """x, with a derivative of zero."""
     return apply("stop_gradient", x)
+
+
+def no_derivative(x: Tensor, why: str = "ld.no_derivative forbids it") -> Tensor:
+    """x; a derivative through it is refused when it is compiled, with the user's line and `why`."""
+    return apply("no_derivative", x, why=why)
+
+
+def placeholder(name: str, shape: tuple[int, ...], dtype: Dtype) -> Tensor:
+    """A leaf unlike any other, for a variable that a transform makes and takes away again."""
+    return make(OPS["placeholder"], (), {"name": name, "shape": shape, "dtype": dtype.name, "of": _Unique()})
+
+
+class _Unique:
+    """Equal to nothing but itself."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
 
 
 def expect(x: Tensor, low: int | None = None, high: int | None = None) -> Tensor:

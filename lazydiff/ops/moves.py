@@ -120,15 +120,15 @@ declare(
 )
 
 
-def _winners(y: Tensor, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor]:
+def _winners(y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """d max = sum of dx over the elements that attain it, shared equally between ties, as JAX does."""
     mask = equal(x, broadcast_to(kept(y, x, axes), x.shape))
     count = kept(sum(astype(mask, x.dtype), axis=axes), x, axes)
-    return (where(mask, 1.0 / count, 0.0),)
+    return where(mask, 1.0 / count, 0.0)
 
 
 for _name in ("max", "min"):
-    declare(Op(_name, "elementwise", _infer_reduce, partials=_winners, reduces="sum"))
+    declare(Op(_name, "elementwise", _infer_reduce, partials=(_winners,), reduces="sum"))
 declare(Op("argmax", "constant", lambda xs, a: (_infer_reduce(xs, a)[0], i32)))
 
 

@@ -92,7 +92,7 @@ def _transpose_of_number(n: Tensor) -> Tensor | None:
     return None
 
 
-@row("stop_gradient")
+@row("stop_gradient", "custom", "no_derivative")
 def _gradient_is_past(n: Tensor) -> Tensor | None:
     return n.inputs[0]
 
