@@ -12,6 +12,7 @@ from lazydiff.errors import (
     BudgetError,
     DtypeError,
     ExportError,
+    GradientError,
     GraphError,
     InputError,
     LazydiffError,
@@ -19,7 +20,6 @@ from lazydiff.errors import (
     ShapeError,
     ToolError,
 )
-from lazydiff.frontend.tensor import grad, jvp, value_and_grad, vjp
 from lazydiff.frontend.training import (
     cross_entropy,
     huber,
@@ -30,6 +30,18 @@ from lazydiff.frontend.training import (
     sgd,
     softmax,
     train_step,
+)
+from lazydiff.frontend.transforms import (
+    custom_derivative,
+    derivative,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    value_and_grad,
+    vjp,
 )
 from lazydiff.graph.node import Tensor, constant
 from lazydiff.ops.elementwise import (
@@ -61,20 +73,21 @@ from lazydiff.ops.elementwise import (
     tanh,
     where,
 )
-from lazydiff.ops.leaves import expect, input, param, state, stop_gradient
+from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
 from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
 from lazydiff.ops.products import conv2d, matmul
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
 
 if TYPE_CHECKING:
+    from lazydiff.checking import check_grads
     from lazydiff.firmware import export_c
     from lazydiff.run.session import Session
 
 __version__ = "0.1.0"
 
 # Imported when first used: a plan can be made without the runtime, and run without the exporter.
-_LATER = {"export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
+_LATER = {"check_grads": "lazydiff.checking", "export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
 
 
 def __getattr__(name: str) -> object:
@@ -88,6 +101,7 @@ __all__ = [
     "BudgetError",
     "DtypeError",
     "ExportError",
+    "GradientError",
     "GraphError",
     "InputError",
     "LazydiffError",
@@ -103,11 +117,14 @@ __all__ = [
     "astype",
     "bool_",
     "broadcast_to",
+    "check_grads",
     "clip",
     "compile",
     "constant",
     "conv2d",
     "cross_entropy",
+    "custom_derivative",
+    "derivative",
     "divide",
     "equal",
     "exp",
@@ -119,13 +136,17 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "hessian",
     "huber",
+    "hvp",
     "i8",
     "i32",
     "input",
+    "jacobian",
     "jvp",
     "less",
     "less_equal",
+    "linearize",
     "load",
     "log",
     "log_softmax",
@@ -139,6 +160,7 @@ __all__ = [
     "mse",
     "multiply",
     "neg",
+    "no_derivative",
     "not_equal",
     "one_hot",
     "param",

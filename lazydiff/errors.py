@@ -38,6 +38,10 @@ class ExportError(LazydiffError):
     """A plan that can't be written as C under the names asked for; nothing was written."""
 
 
+class GradientError(LazydiffError):
+    """A derivative that differences contradict (ld.check_grads): order, mode and both numbers."""
+
+
 class InputError(LazydiffError):
     """An array, a name or a label that an entry does not take; no parameter was touched."""
 

@@ -37,6 +37,7 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
         raise GraphError(f"{user_line()}: compile needs an entry, such as infer=tensor or train=ld.train_step(...)")
     steps = {name: _as_step(name, spec) for name, spec in entries.items()}
     _check_names(steps)
+    _check_derivatives(steps)
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     prepared = [_entry_calls(store, name, s) for name, s in steps.items()]
     unit = alignment_unit([v for e in prepared for u in e.units for c in u.calls for v in (*c.reads, *c.writes)])
@@ -91,6 +92,18 @@ def _check_names(steps: Mapping[str, Step]) -> None:
                     )
     if problems:
         raise GraphError("\n".join(dict.fromkeys(problems)))
+
+
+def _check_derivatives(steps: Mapping[str, Step]) -> None:
+    """Refuse derivatives that do not exist: all of them in one error, each with the user's line."""
+    roots = [t for s in steps.values() for t in (*s.outputs.values(), *(v for _, v in s.updates))]
+    found = [str(n.options["what"]) for n in topological(roots) if n.op.name == "missing_derivative"]
+    if found:
+        raise GraphError(
+            "derivatives that do not exist:\n  "
+            + "\n  ".join(dict.fromkeys(found))
+            + "\n  try: ld.stop_gradient(x) for a derivative of zero, or ld.custom_derivative(f, vjp=...) for your own"
+        )
 
 
 def _entry_calls(store: Store, name: str, step: Step) -> EntryCalls:
