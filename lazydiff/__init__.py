@@ -40,6 +40,7 @@ from lazydiff.frontend.transforms import (
     jacobian,
     jvp,
     linearize,
+    substitute,
     value_and_grad,
     vjp,
 )
@@ -90,11 +91,13 @@ __version__ = "0.1.0"
 _LATER = {"check_grads": "lazydiff.checking", "export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module 'lazydiff' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
-    return value
+if not TYPE_CHECKING:  # a type checker shall report a name that is not there
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module 'lazydiff' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
 
 
 __all__ = [
@@ -175,6 +178,7 @@ __all__ = [
     "square",
     "state",
     "stop_gradient",
+    "substitute",
     "subtract",
     "sum",
     "tanh",

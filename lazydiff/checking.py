@@ -111,7 +111,7 @@ def _tower(scalar: Tensor, free: list[Tensor], directions: list[Arrays], mode: s
     for d in directions:
         along = [constant(d[x.name]) for x in free]
         if mode == "fwd":
-            made.append(jvp(made[-1], free, along))  # type: ignore[arg-type]
+            made.append(jvp(made[-1], free, along))
         else:
             pairs = zip(grad(made[-1], free), along, strict=True)
             made.append(sum((total(g * v) for g, v in pairs), start=constant(np.float64(0))))
@@ -124,6 +124,4 @@ def _moved(values: Arrays, direction: Arrays, h: float) -> Arrays:
 
 def _run(session: Session, plan: Plan, values: Arrays) -> Arrays:
     kinds = {s.name: plan.buffers[s.buffer].dtype.numpy for s in plan.entry("f").inputs}
-    found = session.run("f", **{n: values[n].astype(k) for n, k in kinds.items()})
-    assert isinstance(found, Mapping)
-    return {n: np.asarray(v) for n, v in found.items()}
+    return session.arrays("f", **{n: values[n].astype(k) for n, k in kinds.items()})

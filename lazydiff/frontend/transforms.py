@@ -14,6 +14,7 @@ from lazydiff.ops.elementwise import one
 from lazydiff.ops.moves import zeros_like
 from lazydiff.passes import differentiate, taylor
 from lazydiff.passes.custom import CustomRule, Rule
+from lazydiff.passes.substitute import substitute as _substitute
 
 
 def _many(x: Tensor | Sequence[Tensor]) -> list[Tensor]:
@@ -46,6 +47,14 @@ def value_and_grad(loss: Tensor, wrt: Tensor | Sequence[Tensor]) -> tuple[Tensor
     return loss, grad(loss, wrt)
 
 
+@overload
+def vjp(
+    outputs: Tensor | Sequence[Tensor], wrt: Tensor, cotangents: Operand | Sequence[Operand] | None = None
+) -> Tensor: ...
+@overload
+def vjp(
+    outputs: Tensor | Sequence[Tensor], wrt: Sequence[Tensor], cotangents: Operand | Sequence[Operand] | None = None
+) -> list[Tensor]: ...
 def vjp(
     outputs: Tensor | Sequence[Tensor],
     wrt: Tensor | Sequence[Tensor],
@@ -57,6 +66,14 @@ def vjp(
     return found[0] if isinstance(wrt, Tensor) else found
 
 
+@overload
+def jvp(
+    outputs: Tensor, wrt: Tensor | Sequence[Tensor], tangents: Operand | Sequence[Operand] | None = None
+) -> Tensor: ...
+@overload
+def jvp(
+    outputs: Sequence[Tensor], wrt: Tensor | Sequence[Tensor], tangents: Operand | Sequence[Operand] | None = None
+) -> list[Tensor]: ...
 def jvp(
     outputs: Tensor | Sequence[Tensor],
     wrt: Tensor | Sequence[Tensor],
@@ -156,3 +173,11 @@ def custom_derivative(
 
     wrapped.__doc__ = function.__doc__
     return wrapped
+
+
+def substitute(y: Tensor, old: Tensor | Sequence[Tensor], new: Tensor | Sequence[Tensor]) -> Tensor:
+    """y as a function of `new` in the place of `old`, such as a loss at weights after a step; shapes and dtypes equal.
+
+    All are replaced at once; what y does not depend on is ignored.
+    """
+    return _substitute([y], _many(old), _many(new))[0]

@@ -76,6 +76,13 @@ class Session:
         """Run an entry by name: see EntryCall."""
         return self.entry(entry)(out=out, **inputs)
 
+    def arrays(self, entry: str, /, **inputs: Array) -> dict[str, np.ndarray]:
+        """Run an entry; all its outputs by name and as arrays, even a single one or a number."""
+        call = self.entry(entry)
+        found = call(out=None, **inputs)
+        values = found if isinstance(found, Mapping) else {call.outputs[0].name: found}
+        return {name: np.asarray(value) for name, value in values.items()}
+
     def repeat(self, entry: str, times: int, /, *, out: Out | None = None, **inputs: Array) -> Result:
         """Run an entry `times` times (at least once) on the same inputs in one C call; the last run's outputs."""
         return self.entry(entry).repeat(times, out=out, **inputs)

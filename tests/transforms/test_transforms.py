@@ -161,3 +161,13 @@ def test_a_structural_zero_is_no_node():
     x, z = ld.input("x", (3,), ld.f64), ld.input("z", (3,), ld.f64)
     names = [n.op.name for n in topological([ld.jvp(ld.exp(x) + ld.exp(z) * z, x)])]
     assert names.count("multiply") == 1  # exp(x) * tangent, which is one
+
+
+def test_substitute_replaces_all_at_once():
+    x, z, k = (ld.input(n, (3,), ld.f64) for n in "xzk")
+    y = ld.exp(x) * z
+    assert ld.substitute(y, [x, z], [z, x]) is ld.exp(z) * x
+    assert ld.substitute(y, [ld.exp(x), k], [x, z]) is x * z
+    assert ld.substitute(y, k, x) is y
+    with pytest.raises(ld.ShapeError, match="can't stand for"):
+        ld.substitute(y, x, ld.input("v", (4,), ld.f64))
