@@ -153,6 +153,9 @@ class Selector:
         head = nodes[-1]
         dtype = compute_dtype(head)
         inside = {id(n) for n in nodes}
+        read = {id(i) for n in nodes for i in n.inputs}
+        # A result that no other reads is written last: so it may lie over the state that the others read.
+        nodes = sorted(nodes, key=lambda n: n is not head and id(n) not in read)
         wanted = [n for n in nodes if n is head or id(n) in kept]
         builder = MapBuilder(dtype, head.shape, [n.dtype for n in wanted])
         outs = {id(n): k for k, n in enumerate(wanted)}

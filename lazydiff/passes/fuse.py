@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lazydiff.dtypes import Dtype, bool_, f32
 from lazydiff.graph.node import Tensor
+from lazydiff.graph.walk import base
 from lazydiff.kernels.table import MAX_OPERANDS
 
 MAX_GROUP = 16  # nodes of one map
@@ -28,7 +29,8 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
 
     `order` lists inputs first; `kept` are ids of nodes whose value must exist (outputs, updates). A node joins the
     group of its users when all of them are in one group of its shape and dtype; a kept node then becomes one more
-    output.
+    output. A kept node without users joins a group that reads what it reads (a computed tensor of its size): nothing
+    waits for it, and two updates from one gradient, such as Lion's, then need that gradient once.
     """
     users: dict[int, list[Tensor]] = {}
     for node in order:
@@ -38,11 +40,17 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     members: dict[int, set[int]] = {}
     outside: dict[int, set[int]] = {}  # by group: what its nodes read that is not (yet) one of them
     by_id = {id(n): n for n in order}
+
+    def siblings(node: Tensor) -> set[int | None]:
+        """The first group, if any, that reads a computed tensor which this node reads too."""
+        shared = {id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size}
+        return {next((h for h, reads in outside.items() if reads & shared), None)}
+
     for node in reversed(order):
         if not is_map(node):
             continue
         mine, reads = id(node), {id(i) for i in node.inputs}
-        found = {leader.get(id(u)) for u in users.get(mine, [])}
+        found = {leader.get(id(u)) for u in users.get(mine, [])} if mine in users else siblings(node)
         whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype" and mine not in kept)
         if len(found) == 1 and None not in found and whole:
             head = by_id[next(iter(found))]  # type: ignore[index]
