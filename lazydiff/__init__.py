@@ -85,9 +85,12 @@ from lazydiff.ops.elementwise import (
     tanh,
     where,
 )
+from lazydiff.ops.indexing import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
 from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
 from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
 from lazydiff.ops.products import conv2d, matmul
+from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
+from lazydiff.ops.scans import cumsum
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
 
@@ -133,6 +136,7 @@ __all__ = [
     "add",
     "argmax",
     "astype",
+    "bernoulli",
     "bool_",
     "broadcast_to",
     "check_grads",
@@ -144,9 +148,12 @@ __all__ = [
     "constant_schedule",
     "conv2d",
     "cross_entropy",
+    "cumsum",
     "custom_derivative",
     "derivative",
     "divide",
+    "dropout",
+    "embedding",
     "equal",
     "exp",
     "expect",
@@ -155,6 +162,7 @@ __all__ = [
     "f32",
     "f64",
     "fma",
+    "gather_nd",
     "grad",
     "greater",
     "greater_equal",
@@ -185,15 +193,19 @@ __all__ = [
     "mse",
     "multiply",
     "neg",
+    "next_key",
     "no_derivative",
     "not_equal",
     "one_hot",
     "param",
     "piecewise_constant",
     "power",
+    "random_key",
     "relu",
+    "repeat",
     "reshape",
     "rmsprop",
+    "scatter_add",
     "sgd",
     "sigmoid",
     "sign",
@@ -206,10 +218,13 @@ __all__ = [
     "substitute",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tanh",
     "train_step",
     "transpose",
     "u8",
+    "uniform",
     "value_and_grad",
     "var",
     "vjp",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 
-from lazydiff.kernels import linear, program, reduce  # noqa: F401 - fills the registry
+from lazydiff.kernels import index, linear, program, random, reduce, scan  # noqa: F401 - fills the registry
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
 from lazydiff.kernels.signature import ATTR_RANGES, Attr, Operand
 from lazydiff.kernels.table import KERNELS, TABLE_VERSION
@@ -72,7 +72,7 @@ def table_text() -> str:
         names = ", ".join(a.name for a in k.attrs)
         sizes = ", ".join(o.extent for o in k.operands)
         body = re.sub(r"(?<=[\w)])([*+-])(?=[\w(])", r" \1 ", f"        return ({sizes}), {k.rows or 0}\n")
-        same.setdefault(f"        {names} = v\n{body}", []).append(k.number)
+        same.setdefault(f"        {names if len(k.attrs) > 1 else f'({names},)'} = v\n{body}", []).append(k.number)
     branches = "".join(
         f"    if number in ({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''}):\n{body}"
         for body, numbers in same.items()

@@ -44,6 +44,16 @@ static void store(void *to, uint32_t dtype, const T *a, int32_t stride, uint32_t
     }
 }
 
+/* Moves n elements of `size` bytes each, as they are. */
+static void copy(uint8_t *to, const uint8_t *from, int32_t stride, uint32_t size, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t byte = 0; byte < size; byte++) {
+            *to++ = from[(ptrdiff_t)i * stride * (ptrdiff_t)size + byte];
+        }
+    }
+}
+
 /* Where the block that starts at element `at` lies in one slot, and its stride. */
 typedef struct slot {
     uint8_t *at;
@@ -91,6 +101,8 @@ static void run_block(const block *b, uint32_t n)
         const slot d = find(b, word >> 8 & 0xFFu), a = find(b, word >> 16 & 0xFFu);
         if (op == OP_LOAD) {
             load((T *)(void *)d.at, a.at, a.dtype, a.stride, n);
+        } else if (op == OP_STORE && a.dtype != LZD_COMPUTE_DTYPE) {
+            copy(d.at, a.at, a.stride, lzd_itemsize(d.dtype), n);
         } else if (op == OP_STORE) {
             store(d.at, d.dtype, (const T *)(const void *)a.at, a.stride, n);
         } else {

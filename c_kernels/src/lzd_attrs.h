@@ -36,6 +36,13 @@ enum {LZD_ARGMAX_OUTER, LZD_ARGMAX_RED, LZD_ARGMAX_INNER};
 void lzd_k_argmax_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_argmax_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
+/* cumsum: out[o][r][i] = the sum of x[o][q][i] over q <= r, or over q >= r where `reverse` is not 0. Starting from 0,
+ * one addition a term, from the first (in reverse: the last) r on. */
+enum {LZD_CUMSUM_P_X, LZD_CUMSUM_P_OUT};
+enum {LZD_CUMSUM_OUTER, LZD_CUMSUM_RED, LZD_CUMSUM_INNER, LZD_CUMSUM_REVERSE};
+void lzd_k_cumsum_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_cumsum_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
 /* matmul_nn: out[i][j] = sum over k of a[i][k] * b[k][j]; from 0, k ascending, one fma a term. a (m,k), b (k,n). */
 enum {LZD_MATMUL_NN_P_A, LZD_MATMUL_NN_P_B, LZD_MATMUL_NN_P_OUT};
 enum {
@@ -96,6 +103,35 @@ enum {
 };
 void lzd_k_conv2d_grad_w_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_conv2d_grad_w_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
+enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};
+enum {LZD_TAKE_OUTER, LZD_TAKE_RED, LZD_TAKE_COUNT, LZD_TAKE_INNER};
+void lzd_k_take_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_take_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* add_rows: out[o][r][i] = the sum of x[o][j][i] over the j with index[j] == r, with index[j] moved into 0 .. red-1.
+ * Starting from 0, j ascending, one addition a term; 0 where there is no such j. */
+enum {LZD_ADD_ROWS_P_X, LZD_ADD_ROWS_P_INDEX, LZD_ADD_ROWS_P_OUT};
+enum {LZD_ADD_ROWS_OUTER, LZD_ADD_ROWS_RED, LZD_ADD_ROWS_COUNT, LZD_ADD_ROWS_INNER};
+void lzd_k_add_rows_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_add_rows_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* uniform: Numbers evenly spread over [0, 1), from the words of Philox4x32-10 with words 0 and 1 of `key` as its key
+ * and (block, stream, key[2], key[3]) as its counter. f32: out[i] = (word i mod 4 of block i div 4, shifted right by
+ * 8) * 2^-24. f64: words a and b are the pair i mod 2 of block i div 2, and out[i] = ((a >> 5) * 2^26 + (b >> 6)) *
+ * 2^-53. */
+enum {LZD_UNIFORM_P_KEY, LZD_UNIFORM_P_OUT};
+enum {LZD_UNIFORM_N, LZD_UNIFORM_STREAM};
+void lzd_k_uniform_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_uniform_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* next_key: out = key `steps` further: (key[2], key[3]) as a number of 64 bits, low word first, plus steps, modulo
+ * 2^64. */
+enum {LZD_NEXT_KEY_P_KEY, LZD_NEXT_KEY_P_OUT};
+enum {LZD_NEXT_KEY_STEPS};
+void lzd_k_next_key_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_next_key_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* The opcodes of `map`, one block at a time (lzd_internal.h). */
 #define LZD_OP_F32(name) \

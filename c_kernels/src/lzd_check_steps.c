@@ -90,7 +90,8 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
         for (uint32_t a = 0; a < lzd_op_arity[op]; a++) {
             const uint32_t s = argument(m, k, a);
             CHECK(s < slots && (written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
-            CHECK(op == OP_LOAD ? s < m->n_in : slot_dtype(m, s, dtype) == dtype, LZD_ERROR_STEP);
+            const uint32_t kind = slot_dtype(m, s, dtype);
+            CHECK(op == OP_LOAD ? s < m->n_in : kind == dtype || (op == OP_STORE && kind == slot_dtype(m, d, dtype)), LZD_ERROR_STEP);
         }
         CHECK(d >= m->n_in && d < slots, LZD_ERROR_STEP);
         CHECK(op == OP_STORE ? d < m->n_in + m->n_out : slot_dtype(m, d, dtype) == dtype, LZD_ERROR_STEP);

@@ -37,6 +37,15 @@ static void argmax_extents(const uint32_t *v, uint64_t *out)
     out[2] = 0;
 }
 
+static const lzd_operand cumsum_operands[] = {{MODE_IN, 0}, {MODE_OUT, 0}};
+static const uint32_t cumsum_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 0u, 255u};
+static void cumsum_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
+    out[1] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
+    out[2] = 0;
+}
+
 static const lzd_operand matmul_nn_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
 static const uint32_t matmul_nn_ranges[] = {
     1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 0u, 2147483647u, 0u, 2147483647u
@@ -112,20 +121,64 @@ static void conv2d_grad_w_extents(const uint32_t *v, uint64_t *out)
     out[3] = sat_mul(sat_mul((uint64_t)v[7], (uint64_t)v[8]), (uint64_t)v[3]);
 }
 
+static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
+static const uint32_t take_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
+static void take_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
+    out[1] = (uint64_t)v[2];
+    out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[2]), (uint64_t)v[3]);
+    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
+}
+
+static const lzd_operand add_rows_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
+static const uint32_t add_rows_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
+static void add_rows_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[2]), (uint64_t)v[3]);
+    out[1] = (uint64_t)v[2];
+    out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
+    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
+}
+
+static const lzd_operand uniform_operands[] = {{MODE_IN, 3}, {MODE_OUT, 0}};
+static const uint32_t uniform_ranges[] = {1u, 2147483647u, 0u, 2147483647u};
+static void uniform_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = 4u;
+    out[1] = (uint64_t)v[0];
+    out[2] = 0;
+}
+
+static const lzd_operand next_key_operands[] = {{MODE_IN, 3}, {MODE_OUT, 3}};
+static const uint32_t next_key_ranges[] = {1u, 2147483647u};
+static void next_key_extents(const uint32_t *v, uint64_t *out)
+{
+    (void)v;
+    out[0] = 4u;
+    out[1] = 4u;
+    out[2] = 0;
+}
+
 const lzd_kernel lzd_kernels[] = {
     {1, 0, 0, NULL, NULL, NULL, false, lzd_k_map_f32, lzd_k_map_f64},
     {2, 2, 3, reduce_sum_operands, reduce_sum_ranges, reduce_sum_extents, false, lzd_k_reduce_sum_f32, lzd_k_reduce_sum_f64},
     {3, 2, 3, reduce_max_operands, reduce_max_ranges, reduce_max_extents, false, lzd_k_reduce_max_f32, lzd_k_reduce_max_f64},
     {4, 2, 3, reduce_min_operands, reduce_min_ranges, reduce_min_extents, false, lzd_k_reduce_min_f32, lzd_k_reduce_min_f64},
     {5, 2, 3, argmax_operands, argmax_ranges, argmax_extents, false, lzd_k_argmax_f32, lzd_k_argmax_f64},
+    {6, 2, 4, cumsum_operands, cumsum_ranges, cumsum_extents, false, lzd_k_cumsum_f32, lzd_k_cumsum_f64},
     {10, 3, 6, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, true, lzd_k_matmul_nn_f32, lzd_k_matmul_nn_f64},
     {11, 3, 6, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, true, lzd_k_matmul_nt_f32, lzd_k_matmul_nt_f64},
     {12, 3, 6, matmul_tn_operands, matmul_tn_ranges, matmul_tn_extents, true, lzd_k_matmul_tn_f32, lzd_k_matmul_tn_f64},
     {20, 3, 13, conv2d_operands, conv2d_ranges, conv2d_extents, true, lzd_k_conv2d_f32, lzd_k_conv2d_f64},
     {21, 3, 13, conv2d_grad_x_operands, conv2d_grad_x_ranges, conv2d_grad_x_extents, true, lzd_k_conv2d_grad_x_f32, lzd_k_conv2d_grad_x_f64},
     {22, 3, 13, conv2d_grad_w_operands, conv2d_grad_w_ranges, conv2d_grad_w_extents, true, lzd_k_conv2d_grad_w_f32, lzd_k_conv2d_grad_w_f64},
+    {30, 3, 4, take_operands, take_ranges, take_extents, true, lzd_k_take_f32, lzd_k_take_f64},
+    {31, 3, 4, add_rows_operands, add_rows_ranges, add_rows_extents, true, lzd_k_add_rows_f32, lzd_k_add_rows_f64},
+    {40, 2, 2, uniform_operands, uniform_ranges, uniform_extents, false, lzd_k_uniform_f32, lzd_k_uniform_f64},
+    {41, 2, 1, next_key_operands, next_key_ranges, next_key_extents, false, lzd_k_next_key_f32, lzd_k_next_key_f64},
 };
-const uint32_t lzd_kernel_count = 11;
+const uint32_t lzd_kernel_count = 16;
 
 const uint8_t lzd_op_arity[] = {
     [1] = 1,

@@ -74,7 +74,8 @@ def _kernel_parts(k: Kernel) -> str:
     text = "\n" + _braces(f"static const lzd_operand {k.name}_operands[] =", operands)
     text += _braces(f"static const uint32_t {k.name}_ranges[] =", [f"{a.low}u, {a.high}u" for a in k.attrs])
     text += f"static void {k.name}_extents(const uint32_t *v, uint64_t *out)\n{{\n"
-    text += "".join(f"    out[{i}] = {extent_c(e, positions)};\n" for i, e in enumerate(extents))
+    lines = "".join(f"    out[{i}] = {extent_c(e, positions)};\n" for i, e in enumerate(extents))
+    text += lines if "v[" in lines else "    (void)v;\n" + lines
     return text + ("" if k.rows else f"    out[{len(extents)}] = 0;\n") + "}\n"
 
 

@@ -26,13 +26,13 @@ class MapBuilder:
         self._results: dict[int, Key] = {}
         self.loads: dict[int, Key] = {}
 
-    def input(self, view: View) -> Key:
-        """The key of an input slot; an input of another dtype is loaded into a temporary first."""
+    def input(self, view: View, load: bool = True) -> Key:
+        """The key of an input slot; an input of another dtype is loaded into a temporary first, unless not `load`."""
         item = (view.value, MapInput(view.value.dtype, view.offset, view.strides))
         if item not in self.items:
             self.items.append(item)
         at = self.items.index(item)
-        if view.value.dtype == self.dtype:
+        if view.value.dtype == self.dtype or not load:
             return ("in", at)
         if at not in self.loads:
             self.loads[at] = ("load", at)
@@ -93,10 +93,11 @@ class MapBuilder:
 
 
 def copy_call(view: View, label: str, source: str, into: Value | None = None) -> Call:
-    """The call that copies a view into a contiguous value (a new one without `into`)."""
+    """The call that copies a view into a contiguous value (a new one without `into`); of integers, byte for byte."""
     dtype = view.value.dtype
     builder = MapBuilder(dtype if dtype.is_float else f32, view.shape, [dtype])
-    builder.emit(0, (MOVE if dtype.is_float else STORE).number, [builder.input(view)], 0)
+    opcode = MOVE if dtype.is_float else STORE
+    builder.emit(0, opcode.number, [builder.input(view, load=opcode is MOVE)], 0)
     return builder.finish([into or Value(dtype, math.prod(view.shape), Kind.WORK, label)], label, source)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base, topological
@@ -14,6 +15,7 @@ from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
 from lazydiff.memory.programs import MapBuilder, copy_call
+from lazydiff.memory.select_index import ROWS
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
 
@@ -142,9 +144,9 @@ class Selector:
     # ------------------------------------------------------------------ kernels
 
     def call(self, kernel: Kernel, node: Tensor, reads: list[Value], elements: int, attrs: dict[str, int]) -> Value:
-        """One call of a kernel with a single output of the node's dtype."""
+        """One call of a kernel with a single output of the node's dtype; it computes in the first float there is."""
         value = Value(node.dtype, elements, Kind.WORK, node.op.name)
-        dtype = node.inputs[0].dtype
+        dtype = next((t.dtype for t in (*node.inputs, node) if t.dtype.is_float), f32)
         words = tuple(attrs[a.name] for a in kernel.attrs)
         self.calls.append(Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source))
         return value
@@ -276,4 +278,5 @@ _SELECT: dict[str, Callable[[Selector, Tensor], Value]] = {
     "conv2d": _conv,
     "conv2d_grad_x": _conv,
     "conv2d_grad_w": _conv,
+    **ROWS,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lazydiff.dtypes import BY_NAME, Dtype, f32, from_numpy
+from lazydiff.dtypes import BY_NAME, Dtype, f32, from_numpy, i32
 from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, OPS, Op, Tensor, apply, declare, make, user_line
 
@@ -57,8 +57,9 @@ def _stored(op: str, name: str, value: object, dtype: Dtype | None) -> Tensor:
     if dtype is None and not typed:
         array = array.astype(np.float32)
     found = from_numpy(array.dtype)
-    if found is None or not found.is_float:
-        raise DtypeError(f"{user_line()}: {op} {name!r} must be float32 or float64, not {array.dtype}")
+    if found is None or not (found.is_float or (op == "state" and dtype == found == i32)):
+        kinds = "float32, float64 or, with dtype=ld.i32, int32" if op == "state" else "float32 or float64"
+        raise DtypeError(f"{user_line()}: {op} {name!r} must be {kinds}, not {array.dtype}")
     shape = checked_shape(array.shape)
     array.flags.writeable = False
     return make(OPS[op], (), {"name": _checked_name(name), "shape": shape, "dtype": found.name}, array)
@@ -70,7 +71,10 @@ def param(name: str, value: object, dtype: Dtype | None = None) -> Tensor:
 
 
 def state(name: str, value: object, dtype: Dtype | None = None) -> Tensor:
-    """A value that lives from run to run and is not trained, such as a momentum."""
+    """A value that lives from run to run and is not trained, such as a momentum or, with dtype=ld.i32, a counter.
+
+    Floats keep their dtype; lists and ints become float32 unless `dtype` is given.
+    """
     return _stored("state", name, value, dtype)
 
 

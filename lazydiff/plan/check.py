@@ -253,7 +253,8 @@ def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
             raise PlanError(f"{what}: load takes an input")
         if code is STORE and i.dst >= n_in + n_out:
             raise PlanError(f"{what}: store takes an output")
-        plain = [*(a for a in i.arguments if code is not LOAD), *([i.dst] if code is not STORE else [])]
+        crosses = code is LOAD or (code is STORE and slots[i.a] == slots[i.dst])  # what it reads may have any dtype
+        plain = [*(a for a in i.arguments if not crosses), *([i.dst] if code is not STORE else [])]
         if any(slots[s] != dtype for s in plain):
             raise PlanError(f"{what}: {code.name} on a slot that is not {dtype}")
         written.add(i.dst)

@@ -36,6 +36,8 @@ def everything(dtype):
     x, w = ld.input("x", (2, 9, 7, 5), dtype), array(3, 2, 5, 19)
     y = ld.conv2d(x, w, (2, 1), (1, 1))
     a = x.reshape(18, 35)
+    rows = array(6, 35)
+    key = ld.random_key("key", 2**40 + 7)
     outputs = {
         "conv2d": y,
         "grads": ld.grad(ld.square(y).sum(), x) * 1.0,
@@ -51,6 +53,11 @@ def everything(dtype):
         "argmax": ld.argmax(a, 1),
         "map": ld.where(x > 0, ld.exp(x) ** 1.7, ld.log(1 + x * x)) + ld.tanh(x),
         "softmax": ld.softmax(a),
+        "cumsum": ld.cumsum(x, axis=1),
+        "take": ld.take(a, [[0, 17], [4, 4]], axis=0),
+        "add_rows": ld.scatter_add(rows, ld.argmax(a, 1), a),
+        "uniform": ld.uniform(key, (21,), dtype, stream=3),
+        "next_key": ld.next_key(key),
     }
     return ld.compile(f=outputs)
 

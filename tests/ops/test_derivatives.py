@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cases_indexing
 import lazydiff as ld
 from lazydiff.graph.node import OPS
 from lazydiff.run.reference import Reference
@@ -62,6 +63,7 @@ CASES = {
     "mse": (lambda a, b: ld.mse(a, b * 1), [normal(3, 4), normal(3, 4)]),
     "huber": (lambda a, b: ld.huber(a, b * 1, 0.7), [2 * normal(30), normal(30)]),
 }  # fmt: skip
+CASES |= cases_indexing.CASES
 
 
 def test_every_differentiable_op_has_a_case():

@@ -28,15 +28,21 @@ def steps(plan, entry, places, dtype):
         operands = plan.words("steps", at, 1, n_operands)
         attrs = plan.words("steps", at + n_operands, 1, n_attrs)
         at += n_operands + n_attrs
-        need(head >> 16 == dtype, where, "does not compute in the dtype of the plan's floats")
         for k in operands:
             need(k < len(plan.buffers), where, "has no buffer %d" % k)
+        compute = head >> 16
+        if not _integers(plan, head & 0xFFFF, operands, attrs):
+            for k in operands:
+                kind = plan.buffers[k][2]
+                need(kind > 2 or kind == dtype, where, "buffer %d has another float dtype than the plan's others" % k)
+            need(compute == dtype, where, "does not compute in the dtype of the plan's floats")
+        need(0 < compute < 3, where, "computes in no float")
         if head & 0xFFFF == _MAP:
             need(tile_rows == 0, where, "a tiled map")
-            step = _map(plan, replay, operands, attrs, dtype, places, tiled, where)
+            step = _map(plan, replay, operands, attrs, compute, places, tiled, where)
         else:
             need(tiled is None, where, "a tile must be followed by a map")
-            step = _kernel(plan, replay, head & 0xFFFF, operands, attrs, dtype, places, tile_rows, where)
+            step = _kernel(plan, replay, head & 0xFFFF, operands, attrs, compute, places, tile_rows, where)
             if tile_rows:
                 tiled = step
                 continue
@@ -46,6 +52,14 @@ def steps(plan, entry, places, dtype):
     need(number == record[2], entry, "does not have as many steps as it says")
     replay.end()
     return made
+
+
+def _integers(plan, number, operands, attrs):
+    """True if no input and no output of a step is a float: it may then compute in any, its temporaries being objects."""
+    if number != _MAP:
+        return number in KERNELS and "0" not in KERNELS[number][0]  # a digit is a dtype, 0 the step's
+    given = operands[: attrs[0] + attrs[1]] if len(attrs) > 1 else ()
+    return all([plan.buffers[k][2] > 2 for k in given])
 
 
 def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, where):
@@ -73,10 +87,18 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, whe
         args.extend(places[k])
     replay.step(where, reads, writes)
     args.extend(attrs)
-    if number < 20:
+    if number in kernels.KERNELS:
         function = kernels.KERNELS[number]
+    elif number >= 40:
+        from . import random  # each of these only where a plan needs it
+
+        function = random.kernel(number, dtype, args)
+    elif number == 6 or number >= 30:
+        from . import index
+
+        function = index.KERNELS[number]
     else:
-        from . import conv  # only where a plan needs it
+        from . import conv
 
         function = conv.KERNELS[number]
         args.append([0.0] * conv.row_length(number, attrs))

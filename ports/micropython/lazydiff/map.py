@@ -99,9 +99,10 @@ def decode(words, buffers, dtype, places, where):
         region, _, kind, _, size = buffers[-1]
         _need(region == 0 and kind == dtype, where, "the temporaries have another dtype")
         _need(n_temp * block * _ITEM[dtype] <= size, where, "the temporaries end outside their buffer")
+        array, first = places[-1] or ([0] * (n_temp * block), 0)
         for k in range(n_temp):
-            arrays.append(places[-1][0])
-            bases.append(places[-1][1] + k * block)
+            arrays.append(array)
+            bases.append(first + k * block)
     kinds = [b[2] for b in buffers[: n_in + n_out]] + [dtype] * n_temp
     code = _code(words[at:], n_in, n_out, kinds, dtype, where)
     outer, inner, strides = _collapse(dims, strides)
@@ -132,7 +133,8 @@ def _code(words, n_in, n_out, kinds, dtype, where):
             _need(arity, where, what + " has opcode %d, which this port does not have" % number)
         for arg in (a, b, c)[:arity]:
             _need(arg < len(kinds) and written[arg], where, what + " reads what is not written")
-            _need(number == 1 or kinds[arg] == dtype, where, what + " reads another dtype")
+            same = number == 2 and kinds[arg] == kinds[dst]
+            _need(number == 1 or same or kinds[arg] == dtype, where, what + " reads another dtype")
         _need(n_in <= dst < len(kinds), where, what + " writes no output or temporary")
         _need(number == 2 or kinds[dst] == dtype, where, what + " writes another dtype")
         written[dst] = True

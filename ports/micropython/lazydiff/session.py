@@ -9,6 +9,7 @@ from .inputs import copy_in, verify
 from .plan import ITEMSIZE, NONE, Plan, need
 
 _TYPECODES = " fdiBbB"  # by dtype
+_WORK = 3
 
 
 def _zeros(dtype, count):
@@ -26,7 +27,7 @@ class Session:
     """Parameters, state and work space of one plan, and a callable per entry: `s.train(x=..., y=...)`.
 
     source: a Plan, the path of a .lzp file or its bytes. Raises PlanError on a plan that breaks a rule, or that mixes
-    f32 and f64. A call returns the entry's output: a number for shape (), else an array that the next call of the same
+    f32 and f64 for anything but the temporaries of integers. A call returns the entry's output: a number for shape (), else an array that the next call of the same
     entry overwrites; with several outputs, a dict of them. It raises InputError before anything runs.
     """
 
@@ -45,10 +46,12 @@ class Session:
 
     def _open(self, plan):
         self.ram_bytes = plan.ram_bytes
-        floats = {b[2] for b in plan.buffers if b[2] < 3 and b[0] < 2}
+        # A step on integers alone may have temporaries of the other float dtype; they are objects in a list (decode.py).
+        floats = {b[2] for b in plan.buffers if b[2] < 3 and b[0] < 2 and (b[1] != _WORK or b[0])}
         need(len(floats) < 2, "plan", "f32 and f64 in one plan: this port keeps one array of floats")
-        dtype = floats.pop() if floats else 1
-        places = _places(plan)
+        floats = floats or {b[2] for b in plan.buffers if b[2] < 3}
+        dtype = min(floats) if floats else 1
+        places = _places(plan, dtype)
         plan.read_records()
         self._state = {}
         at, _ = plan.sections["init"]
@@ -98,13 +101,13 @@ class Session:
         return self._state[name]
 
 
-def _places(plan):
+def _places(plan, floats):
     """(array, index) of each buffer. One array holds all floats in RAM; one more each overlapping group of the others.
 
-    A dtype may have an array of its own because no step reads a buffer through another one of another dtype (rule 5).
+    Floats of another dtype than `floats` have no place. A dtype may have an array of its own because no step reads a buffer through another one of another dtype (rule 5).
     """
     places = [None] * len(plan.buffers)
-    order = [k for k, b in enumerate(plan.buffers) if b[0] == 0]
+    order = [k for k, b in enumerate(plan.buffers) if b[0] == 0 and (b[2] > 2 or b[2] == floats)]
     order.sort(key=lambda k: (plan.buffers[k][2], plan.buffers[k][3]))
     group, end, kind = [], 0, 0
     for k in order + [-1]:
