@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import textwrap
 
 from lazydiff.kernels import index, linear, program, random, reduce, scan  # noqa: F401 - fills the registry
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
@@ -35,6 +36,11 @@ def _function(code: Opcode) -> str:
     return "\n".join(lines)
 
 
+def _import(helpers: list[str]) -> str:
+    lines = textwrap.fill(", ".join(helpers), 110, initial_indent="    ", subsequent_indent="    ")
+    return f"from .scalar import (\n{lines},\n)"
+
+
 def opcodes_text() -> str:
     """ports/micropython/lazydiff/opcodes.py."""
     codes = [c for c in OPCODES.values() if c not in (LOAD, STORE)]
@@ -43,7 +49,7 @@ def opcodes_text() -> str:
     return "\n\n\n".join(
         [
             _HEAD.format("opcodes.py") + '"""The opcodes of `map`, each over n elements: d[i] = op(A[p], B[q], C[r]), '
-            'strides ps, qs, rs."""\n\n' + f"from .scalar import {', '.join(helpers)}",
+            'strides ps, qs, rs."""\n\n' + _import(helpers),
             *(_function(c) for c in codes),
             f"OPCODES = {{  # number: (arity, function)\n{rows}}}\n",
         ]

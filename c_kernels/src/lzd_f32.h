@@ -25,7 +25,7 @@ typedef uint32_t U; /* its bits */
 #define INTEGERS 8388608.0f         /* 2^23: from here on every float is an integer, from twice that an even one */
 
 #define EXP_LOW (-104.0f) /* exp is 0 below, and infinite above EXP_HIGH */
-#define EXP_HIGH 89.0f
+#define EXP_HIGH 90.0f
 #define EXP2_LOW (-160.0f)
 #define EXP2_HIGH 160.0f
 #define TANH_SMALL 0.625f /* up to here tanh is a polynomial */
@@ -49,6 +49,58 @@ typedef uint32_t U; /* its bits */
 #define LOG2_TERMS(s, t) s(0.3378209f) t(0.41184992f) t(0.5770802f)
 #define TANH_TERMS(s, t) s(-0.005715387f) t(0.020649033f) t(-0.053742994f) t(0.13331485f) t(-0.33333284f)
 
+#define ANGLE_LIMIT 65536.0f /* angles beyond are reduced in integers */
+#define ANGLE_WORDS 3u /* of 2/pi: the mantissa, as much again for the result, and the closest call */
+#define TWO_OVER_PI 0.63661975f
+#define PIO2_HI 1.5707964f /* pi/2 = HI + LO + LOWEST */
+#define PIO2_LO (-4.371139e-08f)
+#define PIO2_LOWEST (-1.7151245e-15f)
+#define PIO4_HI 0.785398f /* two bits short: its product with 0 .. 4 is exact */
+#define PIO4_LO 1.5695824e-07f
+#define TAN_PIO8 0.41421357f /* tan(pi/8), tan(3 pi/8) */
+#define TAN_3PIO8 2.4142137f
+#define LOG10_2 0.30103f /* log10(2) = LOG10_2 + LO */
+#define LOG10_2_LO (-1.4320989e-08f)
+#define EXPM1_LOW (-30.0f) /* expm1 is -1 below, and infinite above EXPM1_HIGH */
+#define EXPM1_HIGH 89.0f
+#define ERFC_END 10.1f /* erfc is 0 from here on */
+#define TINY 9.313226e-10f /* 2^-30: what is smaller is its own sinh, expm1 and log1p */
+#define LARGE 1152921504606846976.0f /* 2^60 */
+#define HUGE_ENOUGH 1.329227995784916e+36f /* 2^120 */
+#define HYPOT_SCALE 1.2379400392853803e+27f /* 2^90 */
+
+/* More polynomials, by tools/minimax.py: least squares of the relative error, coefficients rounded one after the other.
+ * SIN_TERMS: (sin(r) - r) / r^3 in r^2, |r| <= 0.8, relative to the result 2.0e-10.
+ * COS_TERMS: (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= 0.8, relative to the result 1.0e-10.
+ * ASIN_TERMS: (asin(x) - x) / x^3 in x^2, |x| <= 0.5, relative to the result 3.0e-10.
+ * ATAN_TERMS: (atan(t) - t) / t^3 in t^2, |t| <= 0.4143, relative to the result 8.0e-10.
+ * SINH_TERMS: (sinh(x) - x) / x^3 in x^2, |x| <= 1, relative to the result 4.0e-10.
+ * ERF_TERMS: erf(x) / x - 1 in x^2, |x| <= 0.9, relative to the result 9.0e-10.
+ * ERFC_TERMS: (1 + 2x) exp(x^2) erfc(x) in (x - 3) / (x + 3), 0.5 <= x <= 10.1, relative to the result 4.0e-8. */
+#define SIN_TERMS(s, t) \
+    s(2.793986e-06f) t(-0.00019849387f) t(0.008333371f) t(-0.16666667f)
+#define COS_TERMS(s, t) \
+    s(2.4428646e-05f) t(-0.0013887291f) t(0.041666646f)
+#define ASIN_TERMS(s, t) \
+    s(0.03752511f) t(0.014426251f) t(0.031813342f) t(0.044515852f) t(0.07500514f) t(0.1666666f)
+#define ATAN_TERMS(s, t) \
+    s(-0.06057389f) t(0.10584765f) t(-0.14242156f) t(0.19998387f) t(-0.33333313f)
+#define SINH_TERMS(s, t) \
+    s(2.789984e-06f) t(0.00019841666f) t(0.008333315f) t(0.16666667f)
+#define ERF_TERMS(s, t) \
+    s(8.3922685e-05f) t(-0.0008144158f) t(0.005200722f) t(-0.026859023f) t(0.112836815f) t(-0.37612632f) \
+    t(0.12837917f)
+#define ERFC_TERMS(s, t) \
+    s(-0.0006917925f) t(0.0016852878f) t(0.0024901696f) t(-0.02365893f) t(0.0683186f) t(-0.119298145f) \
+    t(0.12964396f) t(-0.04756018f) t(-0.13562107f) t(1.253008f)
+
+/* 2/pi: a word of 0, then the bits after the point. */
+#define TWO_OVER_PI_WORDS \
+    0x00000000u, 0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u, 0xDB629599u, 0x3C439041u, 0xFE5163ABu
+
 #include "lzd_math.h"
+#include "lzd_math_exp.h"
+#include "lzd_math_trig.h"
+#include "lzd_math_rest.h"
 
 #endif
