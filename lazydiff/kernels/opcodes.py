@@ -58,7 +58,8 @@ def _by_number(function: Callable[[float], float]) -> Callable[[np.ndarray], np.
 def _join(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     whole = {4: np.uint32, 8: np.uint64}[a.dtype.itemsize]
     a, b = np.broadcast_arrays(a, b)
-    return (np.ascontiguousarray(a).view(whole) | np.ascontiguousarray(b).view(whole)).view(a.dtype).reshape(a.shape)
+    both = np.ascontiguousarray(a).view(whole) | np.ascontiguousarray(b).view(whole)
+    return np.asarray(both.view(a.dtype).reshape(a.shape))
 
 
 # `load` and `store` are the only ones that cross dtypes: load casts an input's element to T, store casts T to an
