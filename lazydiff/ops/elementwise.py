@@ -9,6 +9,7 @@ import numpy as np
 from lazydiff.dtypes import BY_NAME, Dtype, bool_, f32, i32
 from lazydiff.errors import DtypeError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, Op, Operand, Partial, Tensor, apply, call, constant, declare, user_line
+from lazydiff.ops.integers import ARITHMETIC, as_integers, promoted
 
 Partials = tuple[Partial | None, ...]
 
@@ -20,6 +21,11 @@ def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
     return xs[0].shape, xs[0].dtype
 
 
+def _infer_number(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
+    integer = promoted([x.dtype for x in xs])
+    return _infer_float(xs, attrs) if integer is None else (xs[0].shape, integer)
+
+
 def elementwise(name: str, partials: Partials = (), *, arity: int = 1, doc: str = "") -> Callable[..., Tensor]:
     """Declare an op and give the public function: operands broadcast as in NumPy, numbers take the tensors' dtype.
 
@@ -29,7 +35,8 @@ def elementwise(name: str, partials: Partials = (), *, arity: int = 1, doc: str 
     if partials and len(partials) != arity:
         raise ValueError(f"{name} has {arity} operands and {len(partials)} partials")
     kind = "elementwise" if partials else "constant"
-    declare(Op(name, kind, _infer_float, partials=partials, opcode=name))
+    infer = _infer_number if name in ARITHMETIC else _infer_float
+    declare(Op(name, kind, infer, partials=partials, opcode=name))
 
     def function(*operands: Operand) -> Tensor:
         if len(operands) != arity:
@@ -37,13 +44,17 @@ def elementwise(name: str, partials: Partials = (), *, arity: int = 1, doc: str 
         return apply(name, *broadcast(*together(*operands)))
 
     function.__name__ = name
-    function.__doc__ = doc or f"Elementwise {name}, with NumPy's broadcasting; f32 or f64."
+    kinds = "f32, f64 or integers (exact; saturating)" if name in ARITHMETIC else "f32 or f64"
+    function.__doc__ = doc or f"Elementwise {name}, with NumPy's broadcasting; {kinds}."
     FUNCTIONS[name] = function
     return function
 
 
 def together(*operands: Operand) -> list[Tensor]:
     """The operands as tensors: a number (or bool tensor) takes the dtype of the tensors beside it."""
+    integers = as_integers(operands)
+    if integers is not None:
+        return integers
     dtype = next((o.dtype for o in operands if isinstance(o, Tensor) and o.dtype.is_float), None)
     if dtype is None:
         arrays = [np.asarray(o).dtype for o in operands if isinstance(o, (np.ndarray, np.generic))]
@@ -117,7 +128,7 @@ def one(like: Tensor) -> Tensor:
 
 def _compare(name: str) -> Callable[[Operand, Operand], Tensor]:
     def infer(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
-        return _infer_float(xs, attrs)[0], bool_
+        return _infer_number(xs, attrs)[0], bool_
 
     declare(Op(name, "constant", infer, opcode=name))
 
@@ -125,7 +136,7 @@ def _compare(name: str) -> Callable[[Operand, Operand], Tensor]:
         return apply(name, *broadcast(*together(a, b)))
 
     function.__name__ = name
-    function.__doc__ = f"Elementwise {name} of floats: a bool tensor."
+    function.__doc__ = f"Elementwise {name} of floats or of integers: a bool tensor."
     FUNCTIONS[name] = function
     return function
 
@@ -149,7 +160,7 @@ def greater_equal(a: Operand, b: Operand) -> Tensor:
 def _infer_where(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
     if xs[0].dtype != bool_:
         raise DtypeError(f"{user_line()}: where's condition must be bool, not {xs[0].dtype}")
-    return _infer_float(xs[1:], attrs)
+    return _infer_number(xs[1:], attrs)
 
 
 declare(

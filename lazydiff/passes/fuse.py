@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazydiff.dtypes import Dtype, bool_, f32
+from lazydiff.dtypes import Dtype, bool_, f32, f64, i32
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base
 from lazydiff.kernels.table import MAX_OPERANDS
@@ -18,10 +18,11 @@ def is_map(node: Tensor) -> bool:
 
 
 def compute_dtype(node: Tensor) -> Dtype:
-    """The float type a map node is computed in: its own, else that of its first float input, else f32."""
+    """The float type a map node is computed in: its own, else that of its first float input, else one that is exact."""
     if node.dtype.is_float:
         return node.dtype
-    return next((i.dtype for i in node.inputs if i.dtype.is_float), f32)
+    wide = node.op.name != "astype" and any(n.dtype == i32 for n in (node, *node.inputs))
+    return next((i.dtype for i in node.inputs if i.dtype.is_float), f64 if wide else f32)
 
 
 def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:

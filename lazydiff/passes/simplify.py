@@ -35,6 +35,8 @@ def number(node: Tensor) -> float | None:
 
 @row("multiply", "divide")
 def _times_one(n: Tensor) -> Tensor | None:
+    if not n.dtype.is_float:
+        return None  # integers saturate, and u8 * i32(1) is i32
     if number(n.inputs[1]) == 1:
         return n.inputs[0]
     return n.inputs[1] if n.op.name == "multiply" and number(n.inputs[0]) == 1 else None
@@ -42,7 +44,7 @@ def _times_one(n: Tensor) -> Tensor | None:
 
 @row("neg")
 def _double_negation(n: Tensor) -> Tensor | None:
-    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "neg" else None
+    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "neg" and n.dtype.is_float else None
 
 
 @row("power")
@@ -57,7 +59,7 @@ def _small_powers(n: Tensor) -> Tensor | None:
 @row("add", "subtract", "multiply", "divide", "neg", "sqrt", "square")
 def _fold_numbers(n: Tensor) -> Tensor | None:
     values = [number(i) for i in n.inputs]
-    if any(v is None for v in values):
+    if any(v is None for v in values) or not n.dtype.is_float:
         return None
     dtype = n.dtype.numpy
     with np.errstate(all="ignore"):

@@ -3,6 +3,10 @@
 Products go by halves of 16 bits, so that where small integers have 63 bits none of them is an object.
 """
 
+# Written so that MicroPython, which may read a decimal fraction one bit off, has them exactly: 2^-24 and 2^-53.
+_UNIT24 = 1.0 / 16777216.0
+_UNIT53 = 1.0 / 67108864.0 / 134217728.0
+
 
 def _high(a, b):
     """The upper 32 bits of a * b, for words a and b."""
@@ -35,7 +39,7 @@ def _uniform32(args, begin, end):
     for i in range(n):
         if not i & 3:
             _start(c, i >> 2, stream, key, k0)
-        out[o + i] = (c[i & 3] >> 8) * 5.9604644775390625e-08
+        out[o + i] = (c[i & 3] >> 8) * _UNIT24
 
 
 def _uniform64(args, begin, end):
@@ -44,7 +48,7 @@ def _uniform64(args, begin, end):
         if not i & 1:
             _start(c, i >> 1, stream, key, k0)
         at = 2 * (i & 1)
-        out[o + i] = ((c[at] >> 5) * 67108864.0 + (c[at + 1] >> 6)) * 1.1102230246251565e-16
+        out[o + i] = ((c[at] >> 5) * 67108864.0 + (c[at + 1] >> 6)) * _UNIT53
 
 
 def _start(c, block, stream, key, k0):
