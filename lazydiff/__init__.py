@@ -56,6 +56,7 @@ from lazydiff.frontend.transforms import (
     vjp,
 )
 from lazydiff.graph.node import Tensor, constant
+from lazydiff.ops.convolution import conv1d, conv2d, conv_transpose2d
 from lazydiff.ops.elementwise import (
     abs,
     add,
@@ -88,7 +89,7 @@ from lazydiff.ops.elementwise import (
 from lazydiff.ops.indexing import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
 from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
 from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
-from lazydiff.ops.products import conv2d, matmul
+from lazydiff.ops.products import matmul
 from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
 from lazydiff.ops.scans import cumsum
 from lazydiff.pipeline import compile, load
@@ -146,7 +147,9 @@ __all__ = [
     "compile",
     "constant",
     "constant_schedule",
+    "conv1d",
     "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "cumsum",
     "custom_derivative",

@@ -1,44 +1,118 @@
 /* Convolution and its two transposes, channels last; contracts in lzd_attrs.h.
- * x (n,h,w,c), weight (kh,kw,c,f), y (n,oh,ow,f). Taps outside the input are skipped: loops run over the range inside. All
- * sides fit 16 bits, strides, taps and paddings 8, so positions fit 32. */
-#include "k_columns.h"
+ * x (n,h,w,c), weight (kh,kw,cg,f), y (n,oh,ow,f), where c = groups * cg and f = groups * fg. Taps outside the input are
+ * skipped: loops run over the range inside. All sides fit 16 bits, strides, taps, dilations and paddings 8, so positions
+ * fit 32. With one channel a group in and out (depthwise) the groups are summed beside each other, as if they were the
+ * columns of one. */
+#include "k_window.h"
 
 /* The attributes of all three kernels, read where they lie in the plan: no copy on the stack. */
 typedef struct window {
-    uint32_t n, h, w, c, oh, ow, f, kh, kw, sh, sw, ph, pw;
+    uint32_t n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw;
 } window;
-typedef char window_is_the_attributes[LZD_CONV2D_N == 0 && LZD_CONV2D_F == 6 && LZD_CONV2D_PW == 12 &&
-                                      sizeof(window) == 52 ? 1 : -1];
+typedef char window_is_the_attributes[LZD_CONV2D_N == 0 && LZD_CONV2D_GROUPS == 7 && LZD_CONV2D_PW == 15 &&
+                                      sizeof(window) == 64 ? 1 : -1];
 
-typedef struct range {
-    uint32_t begin, end;
-} range;
+/* On small cores a block exists once, and only its inner loops for LZD_COLUMNS columns and for fewer: the rest is much code. */
+#if LZD_COLUMNS > 4
+#define FOR_BLOCKS(total, block) FOR_COLUMNS(total, block)
+#define WINDOW const window
+#define ONE_BLOCK false
+#else
+#define WINDOW const volatile window /* read again where it is used: kept, it would be spilled to the stack */
+#define ONE_BLOCK true
+#define FOR_BLOCKS(total, block) \
+    for (uint32_t first = 0; first < (total); first += LZD_COLUMNS) { \
+        block(first, (total) - first < LZD_COLUMNS ? (total) - first : LZD_COLUMNS); \
+    }
+#endif
 
-/* The k < count for which 0 <= k * step + from - padding < side. */
-LZD_INLINE range inside(uint32_t count, uint32_t step, uint32_t from, uint32_t padding, uint32_t side)
+#define CONSTANT(how, count, call) \
+    do { \
+        if (how == ROW_OF_TAPS) { \
+            call(count, ROW_OF_TAPS); \
+        } else if (how == ONE_TAP) { \
+            call(count, ONE_TAP); \
+        } else { \
+            call(count, DEPTHWISE); \
+        } \
+    } while (0)
+
+LZD_INLINE bool is_depthwise(WINDOW *s) { return s->cg == 1u && s->fg == 1u; }
+
+LZD_INLINE void add_each(T *sum, const T *a, const T *b, uint32_t columns)
 {
-    const uint32_t end = side + padding > from ? (side + padding - from + step - 1u) / step : 0u;
-    const range r = {from < padding ? (padding - from + step - 1u) / step : 0u, end < count ? end : count};
-    return r;
+    for (uint32_t j = 0; j < columns; j++) {
+        sum[j] = FMA(a[j], b[j], sum[j]);
+    }
 }
 
-/* `pixels` output pixels from (i, j) on, `columns` of their channels; the taps of all are those of the first. A row of taps
- * is contiguous in x and in weight, so it is one sum. */
-LZD_INLINE void conv2d_block(T *out, const T *x, const T *weight, const window *s, uint32_t i, uint32_t j, range taps,
-                             uint32_t pixels, uint32_t columns)
+/* As add_products (k_columns.h), but column j has an `a` of its own: a[r * a_row + i * a_step + j]. */
+LZD_INLINE void add_channels(T *sum, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, uint32_t terms,
+                             uint32_t rows, uint32_t columns)
 {
-    const range rows = inside(s->kh, 1u, i * s->sh, s->ph, s->h);
-    const uint32_t terms = taps.begin < taps.end ? (taps.end - taps.begin) * s->c : 0u;
+    for (uint32_t i = 0; i < terms; i++, a += a_step, b += b_step) {
+        add_each(sum, a, b, columns);
+        if (rows > 1u) {
+            add_each(sum + columns, a + a_row, b, columns);
+            add_each(sum + 2 * columns, a + 2 * a_row, b, columns);
+            add_each(sum + 3 * columns, a + 3 * a_row, b, columns);
+        }
+    }
+}
+
+LZD_INLINE void store(T *out, size_t out_row, const T *sum, uint32_t rows, uint32_t columns)
+{
+    for (uint32_t k = 0; k < rows; k++) {
+        for (uint32_t j = 0; j < columns; j++) {
+            out[k * out_row + j] = sum[k * columns + j];
+        }
+    }
+}
+
+/* How far a sum goes on with x and weight contiguous: over a row of taps, where neither groups nor dilation part it; else over
+ * a tap's channels; depthwise over none. */
+typedef enum stretch { ROW_OF_TAPS, ONE_TAP, DEPTHWISE } stretch;
+LZD_INLINE stretch stretch_of(WINDOW *s)
+{
+    return is_depthwise(s) ? DEPTHWISE : s->dw == 1u && s->groups == 1u ? ROW_OF_TAPS : ONE_TAP;
+}
+
+/* `pixels` output pixels from (i, j) on, `columns` of their channels; `rows` and `taps` (of a row) are inside for all. */
+LZD_INLINE void conv2d_block(T *out, const T *x, const T *weight, WINDOW *s, uint32_t i, uint32_t j, range rows, range taps,
+                             uint32_t pixels, uint32_t columns, stretch how)
+{
+    const uint32_t c = s->groups * s->cg, f = s->groups * s->fg;
+    const uint32_t terms = taps.begin < taps.end ? (taps.end - taps.begin) * s->cg : 0u;
+    const uint32_t run = how == ROW_OF_TAPS ? terms : s->cg;
     T sum[SUMS] = {0};
     for (uint32_t di = rows.begin; terms != 0u && di < rows.end; di++) {
-        const T *a = x + ((size_t)(i * s->sh + di - s->ph) * s->w + (j * s->sw + taps.begin - s->pw)) * s->c;
-        const T *b = weight + ((size_t)di * s->kw + taps.begin) * s->c * s->f;
-        add_products(sum, a, (size_t)s->sw * s->c, 1u, b, s->f, terms, pixels, columns);
-    }
-    for (uint32_t k = 0; k < pixels; k++) {
-        for (uint32_t f = 0; f < columns; f++) {
-            out[(size_t)k * s->f + f] = sum[k * columns + f];
+        const T *a = x + ((size_t)(i * s->sh + di * s->dh - s->ph) * s->w + (j * s->sw + taps.begin * s->dw - s->pw)) * c;
+        const T *b = weight + ((size_t)di * s->kw + taps.begin) * s->cg * f;
+        if (how == DEPTHWISE) {
+            add_channels(sum, a, (size_t)s->sw * c, (size_t)s->dw * c, b, f, terms, pixels, columns);
+            continue;
         }
+        for (uint32_t k = 0; k < terms; k += run, a += (size_t)s->dw * c, b += (size_t)run * f) {
+            if (columns == LZD_COLUMNS) {
+                add_products(sum, a, (size_t)s->sw * c, 1u, b, f, run, pixels, LZD_COLUMNS);
+            } else {
+                add_products(sum, a, (size_t)s->sw * c, 1u, b, f, run, pixels, columns);
+            }
+        }
+    }
+    store(out, f, sum, pixels, columns);
+}
+
+/* All channels of `pixels` output pixels. */
+LZD_INLINE void conv2d_pixels(T *out, const T *x, const T *weight, WINDOW *s, uint32_t i, uint32_t j, range rows, range taps,
+                              uint32_t pixels, stretch how)
+{
+    const uint32_t f = s->groups * s->fg, fg = how == DEPTHWISE ? f : s->fg;
+    for (uint32_t g = 0; g < f; g += fg, x += s->cg, out += fg) {
+#define BLOCK(first, columns) \
+    conv2d_block(out + (first), x + (how == DEPTHWISE ? (first) : 0u), weight + g + (first), s, i, j, rows, taps, pixels, columns, how)
+        FOR_BLOCKS(fg, BLOCK)
+#undef BLOCK
     }
 }
 
@@ -46,44 +120,53 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t
 {
     const T *x = p[LZD_CONV2D_P_X], *weight = p[LZD_CONV2D_P_WEIGHT];
     T *out = p[LZD_CONV2D_P_OUT];
-    const window *s = (const window *)v;
+    WINDOW *s = (WINDOW *)v;
+    const uint32_t wide = (s->kw - 1u) * s->dw + 1u; /* the input columns that a pixel sees */
+    const stretch how = stretch_of(s);
     for (uint32_t row = begin; row < end; row++) {
         const uint32_t n = row / s->oh, i = row - n * s->oh;
-        const T *image = x + (size_t)n * s->h * s->w * s->c;
-        for (uint32_t j = 0, pixels; j < s->ow; j += pixels, out += (size_t)pixels * s->f) {
-            const range taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
-            const uint32_t last = (j + ROWS - 1u) * s->sw + s->kw; /* where the last of ROWS pixels ends */
-            if (ROWS > 1u && s->ow - j >= ROWS && taps.begin == 0u && last <= s->w + s->pw) {
-                pixels = ROWS;
-#define BLOCK(first, columns) conv2d_block(out + (first), image, weight + (first), s, i, j, taps, ROWS, columns)
-                FOR_COLUMNS(s->f, BLOCK)
-#undef BLOCK
+        const range rows = inside(s->kh, s->dh, i * s->sh, s->ph, s->h);
+        const T *image = x + (size_t)n * s->h * s->w * s->groups * s->cg;
+        for (uint32_t j = 0, pixels; j < s->ow; j += pixels, out += (size_t)pixels * s->groups * s->fg) {
+            const range taps = inside(s->kw, s->dw, j * s->sw, s->pw, s->w);
+            const uint32_t last = (j + ROWS - 1u) * s->sw + wide; /* where the last of ROWS pixels ends */
+            pixels = ROWS > 1u && s->ow - j >= ROWS && taps.begin == 0u && last <= s->w + s->pw ? ROWS : 1u;
+#define PIXELS(count, how) conv2d_pixels(out, image, weight, s, i, j, rows, taps, count, how)
+            if (ONE_BLOCK) {
+                PIXELS(1u, how);
+            } else if (pixels == 1u) {
+                CONSTANT(how, 1u, PIXELS);
             } else {
-                pixels = 1u;
-#define BLOCK(first, columns) conv2d_block(out + (first), image, weight + (first), s, i, j, taps, 1u, columns)
-                FOR_COLUMNS(s->f, BLOCK)
-#undef BLOCK
+                CONSTANT(how, ROWS, PIXELS);
             }
+#undef PIXELS
         }
     }
 }
 
-/* Tap di read row r from output row i if i * sh + di - ph = r: di is (r + ph) mod sh, then a stride more for each row
- * above. i below 0 wraps to something beyond oh. The same for columns. */
-LZD_INLINE void grad_x_block(T *out, const T *y, const T *weight, const window *s, uint32_t i, uint32_t di, uint32_t j0,
-                             uint32_t dj0, uint32_t channels)
+/* `channels` input channels of the pixel that the walks lead to. Depthwise there is one term a tap, always in lane 0, so l
+ * holds a channel each; the sum of lanes would make a -0 a 0. */
+LZD_INLINE void grad_x_block(T *out, const T *y, const T *weight, WINDOW *s, walk rows, const walk *columns,
+                             uint32_t channels, bool depthwise)
 {
+    const uint32_t f = s->groups * s->fg;
     T l[8u * ROWS] = {0};
-    for (; di < s->kh; di += s->sh, i--) {
-        for (uint32_t dj = dj0, j = j0; i < s->oh && dj < s->kw; dj += s->sw, j--) {
-            if (j < s->ow) {
-                const T *b = weight + ((size_t)di * s->kw + dj) * s->c * s->f;
-                add_lanes(l, y + ((size_t)i * s->ow + j) * s->f, b, s->f, s->f, channels);
+    for (; rows.tap < s->kh; next_tap(&rows)) {
+        for (walk q = *columns; rows.at < s->oh && q.tap < s->kw; next_tap(&q)) {
+            const T *a = y + ((size_t)rows.at * s->ow + q.at) * f;
+            const T *b = weight + ((size_t)rows.tap * s->kw + q.tap) * s->cg * f;
+            if (q.at >= s->ow) {
+                continue;
+            }
+            if (depthwise) {
+                add_each(l, a, b, channels);
+            } else {
+                add_lanes(l, a, b, f, s->fg, ROWS > 1u ? channels : 1u);
             }
         }
     }
     for (uint32_t c = 0; c < channels; c++) {
-        out[c] = sum_of_lanes(l + 8u * c);
+        out[c] = depthwise ? l[c] + (T)0 : sum_of_lanes(l + 8u * c);
     }
 }
 
@@ -91,42 +174,69 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, u
 {
     const T *y = p[LZD_CONV2D_GRAD_X_P_Y], *weight = p[LZD_CONV2D_GRAD_X_P_WEIGHT];
     T *out = p[LZD_CONV2D_GRAD_X_P_OUT];
-    const window *s = (const window *)v;
+    WINDOW *s = (WINDOW *)v;
+    const uint32_t f = s->groups * s->fg;
     for (uint32_t row = begin; row < end; row++) {
-        const uint32_t n = row / s->h, r = row - n * s->h;
-        const uint32_t i = (r + s->ph) / s->sh, di = r + s->ph - i * s->sh;
-        const T *image = y + (size_t)n * s->oh * s->ow * s->f;
-        for (uint32_t q = 0; q < s->w; q++, out += s->c) {
-            const uint32_t j = (q + s->pw) / s->sw, dj = q + s->pw - j * s->sw;
-            uint32_t c = 0;
-            for (; ROWS > 1u && s->c - c >= ROWS; c += ROWS) {
-                grad_x_block(out + c, image, weight + (size_t)c * s->f, s, i, di, j, dj, ROWS);
+        const uint32_t n = row / s->h;
+        const walk rows = first_tap(row - n * s->h + s->ph, s->kh, s->sh, s->dh);
+        const T *image = y + (size_t)n * s->oh * s->ow * f;
+        for (uint32_t q = 0; q < s->w; q++) {
+            const walk columns = first_tap(q + s->pw, s->kw, s->sw, s->dw);
+            if (is_depthwise(s)) {
+#define BLOCK(first, count) grad_x_block(out + (first), image + (first), weight + (first), s, rows, &columns, count, true)
+                FOR_BLOCKS(f, BLOCK)
+#undef BLOCK
+                out += f;
+                continue;
             }
-            for (; c < s->c; c++) {
-                grad_x_block(out + c, image, weight + (size_t)c * s->f, s, i, di, j, dj, 1u);
+            for (uint32_t g = 0; g < f; g += s->fg, out += s->cg) {
+                uint32_t c = 0;
+                for (; ROWS > 1u && s->cg - c >= ROWS; c += ROWS) {
+                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, rows, &columns, ROWS, false);
+                }
+                for (; c < s->cg; c++) {
+                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, rows, &columns, 1u, false);
+                }
             }
         }
     }
 }
 
-/* One tap of `channels` input channels, `columns` of the output channels. */
-LZD_INLINE void grad_w_block(T *out, const T *x, const T *y, const window *s, uint32_t di, uint32_t dj, uint32_t channels,
-                             uint32_t columns)
+/* One tap of `channels` input channels, `columns` of the output channels; `rows` and `pixels` are the outputs that it reads
+ * an input for. */
+LZD_INLINE void grad_w_block(T *out, const T *x, const T *y, WINDOW *s, uint32_t di, uint32_t dj, range rows,
+                             range pixels, uint32_t channels, uint32_t columns, bool depthwise)
 {
-    const range rows = inside(s->oh, s->sh, di, s->ph, s->h), pixels = inside(s->ow, s->sw, dj, s->pw, s->w);
     const uint32_t terms = pixels.begin < pixels.end ? pixels.end - pixels.begin : 0u;
+    const uint32_t c = s->groups * s->cg, f = s->groups * s->fg;
     T sum[SUMS] = {0};
     for (uint32_t n = 0; terms != 0u && n < s->n; n++) {
         for (uint32_t i = rows.begin; i < rows.end; i++) {
-            const size_t r = (size_t)n * s->h + (i * s->sh + di - s->ph), q = pixels.begin * s->sw + dj - s->pw;
-            const T *b = y + (((size_t)n * s->oh + i) * s->ow + pixels.begin) * s->f;
-            add_products(sum, x + (r * s->w + q) * s->c, 1u, (size_t)s->sw * s->c, b, s->f, terms, channels, columns);
+            const size_t r = (size_t)n * s->h + (i * s->sh + di * s->dh - s->ph);
+            const T *a = x + (r * s->w + (pixels.begin * s->sw + dj * s->dw - s->pw)) * c;
+            const T *b = y + (((size_t)n * s->oh + i) * s->ow + pixels.begin) * f;
+            if (depthwise) {
+                add_channels(sum, a, 0u, (size_t)s->sw * c, b, f, terms, 1u, columns);
+            } else if (columns == LZD_COLUMNS) {
+                add_products(sum, a, 1u, (size_t)s->sw * c, b, f, terms, channels, LZD_COLUMNS);
+            } else {
+                add_products(sum, a, 1u, (size_t)s->sw * c, b, f, terms, channels, columns);
+            }
         }
     }
-    for (uint32_t c = 0; c < channels; c++) {
-        for (uint32_t f = 0; f < columns; f++) {
-            out[(size_t)c * s->f + f] = sum[c * columns + f];
-        }
+    store(out, f, sum, channels, columns);
+}
+
+/* All output channels of `channels` input channels of a group. */
+LZD_INLINE void grad_w_channels(T *out, const T *x, const T *y, WINDOW *s, uint32_t di, uint32_t dj, range rows, range pixels,
+                                uint32_t channels, bool depthwise)
+{
+    const uint32_t f = s->groups * s->fg, fg = depthwise ? f : s->fg;
+    for (uint32_t g = 0; g < f; g += fg, x += s->cg, y += fg) {
+#define BLOCK(first, columns) \
+    grad_w_block(out + g + (first), x + (depthwise ? (first) : 0u), y + (first), s, di, dj, rows, pixels, channels, columns, depthwise)
+        FOR_BLOCKS(fg, BLOCK)
+#undef BLOCK
     }
 }
 
@@ -134,20 +244,20 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, u
 {
     const T *x = p[LZD_CONV2D_GRAD_W_P_X], *y = p[LZD_CONV2D_GRAD_W_P_Y];
     T *out = p[LZD_CONV2D_GRAD_W_P_OUT];
-    const window *s = (const window *)v;
-    for (uint32_t row = begin, channels; row < end; row += channels, out += (size_t)channels * s->f) {
-        const uint32_t tap = row / s->c, c = row - tap * s->c;
-        const uint32_t di = tap / s->kw, dj = tap - di * s->kw;
-        if (ROWS > 1u && end - row >= ROWS && s->c - c >= ROWS) {
-            channels = ROWS;
-#define BLOCK(first, columns) grad_w_block(out + (first), x + c, y + (first), s, di, dj, ROWS, columns)
-            FOR_COLUMNS(s->f, BLOCK)
-#undef BLOCK
+    WINDOW *s = (WINDOW *)v;
+    for (uint32_t row = begin, channels; row < end; row += channels, out += (size_t)channels * s->groups * s->fg) {
+        const uint32_t tap = row / s->cg, c = row - tap * s->cg, di = tap / s->kw, dj = tap - di * s->kw;
+        const range rows = inside(s->oh, s->sh, di * s->dh, s->ph, s->h);
+        const range pixels = inside(s->ow, s->sw, dj * s->dw, s->pw, s->w);
+        channels = ROWS > 1u && end - row >= ROWS && s->cg - c >= ROWS ? ROWS : 1u;
+        if (ONE_BLOCK) {
+            grad_w_channels(out, x + c, y, s, di, dj, rows, pixels, 1u, is_depthwise(s));
+        } else if (is_depthwise(s)) {
+            grad_w_channels(out, x + c, y, s, di, dj, rows, pixels, 1u, true);
+        } else if (channels == 1u) {
+            grad_w_channels(out, x + c, y, s, di, dj, rows, pixels, 1u, false);
         } else {
-            channels = 1u;
-#define BLOCK(first, columns) grad_w_block(out + (first), x + c, y + (first), s, di, dj, 1u, columns)
-            FOR_COLUMNS(s->f, BLOCK)
-#undef BLOCK
+            grad_w_channels(out, x + c, y, s, di, dj, rows, pixels, ROWS, false);
         }
     }
 }

@@ -71,35 +71,38 @@ enum {
 void lzd_k_matmul_tn_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_matmul_tn_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* conv2d: y[n][i][j][f] = sum over (di, dj, c) of x[..][c] * weight[di][dj][c][f]; from 0, that order, one fma a
- * term. */
+/* conv2d: y[n][i][j][g*fg+f] = sum over (di, dj, c) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
+ * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term. */
 enum {LZD_CONV2D_P_X, LZD_CONV2D_P_WEIGHT, LZD_CONV2D_P_OUT};
 enum {
-    LZD_CONV2D_N, LZD_CONV2D_H, LZD_CONV2D_W, LZD_CONV2D_C, LZD_CONV2D_OH, LZD_CONV2D_OW, LZD_CONV2D_F,
-    LZD_CONV2D_KH, LZD_CONV2D_KW, LZD_CONV2D_SH, LZD_CONV2D_SW, LZD_CONV2D_PH, LZD_CONV2D_PW
+    LZD_CONV2D_N, LZD_CONV2D_H, LZD_CONV2D_W, LZD_CONV2D_CG, LZD_CONV2D_OH, LZD_CONV2D_OW, LZD_CONV2D_FG,
+    LZD_CONV2D_GROUPS, LZD_CONV2D_KH, LZD_CONV2D_KW, LZD_CONV2D_SH, LZD_CONV2D_SW, LZD_CONV2D_DH, LZD_CONV2D_DW,
+    LZD_CONV2D_PH, LZD_CONV2D_PW
 };
 void lzd_k_conv2d_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_conv2d_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* conv2d_grad_x: x[n][r][s][c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of y[n][i][j][f] *
- * weight[di][dj][c][f]. Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y, weight, lane), f ascending
- * within a tap; at the end ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
+/* conv2d_grad_x: x[n][r][s][g*cg+c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
+ * y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f]. Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y,
+ * weight, lane), f ascending within a tap; at the end ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
 enum {LZD_CONV2D_GRAD_X_P_Y, LZD_CONV2D_GRAD_X_P_WEIGHT, LZD_CONV2D_GRAD_X_P_OUT};
 enum {
-    LZD_CONV2D_GRAD_X_N, LZD_CONV2D_GRAD_X_H, LZD_CONV2D_GRAD_X_W, LZD_CONV2D_GRAD_X_C, LZD_CONV2D_GRAD_X_OH,
-    LZD_CONV2D_GRAD_X_OW, LZD_CONV2D_GRAD_X_F, LZD_CONV2D_GRAD_X_KH, LZD_CONV2D_GRAD_X_KW, LZD_CONV2D_GRAD_X_SH,
-    LZD_CONV2D_GRAD_X_SW, LZD_CONV2D_GRAD_X_PH, LZD_CONV2D_GRAD_X_PW
+    LZD_CONV2D_GRAD_X_N, LZD_CONV2D_GRAD_X_H, LZD_CONV2D_GRAD_X_W, LZD_CONV2D_GRAD_X_CG, LZD_CONV2D_GRAD_X_OH,
+    LZD_CONV2D_GRAD_X_OW, LZD_CONV2D_GRAD_X_FG, LZD_CONV2D_GRAD_X_GROUPS, LZD_CONV2D_GRAD_X_KH,
+    LZD_CONV2D_GRAD_X_KW, LZD_CONV2D_GRAD_X_SH, LZD_CONV2D_GRAD_X_SW, LZD_CONV2D_GRAD_X_DH, LZD_CONV2D_GRAD_X_DW,
+    LZD_CONV2D_GRAD_X_PH, LZD_CONV2D_GRAD_X_PW
 };
 void lzd_k_conv2d_grad_x_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_conv2d_grad_x_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* conv2d_grad_w: weight[di][dj][c][f] = sum over (n, i, j) of x[n][i*sh+di-ph][j*sw+dj-pw][c] * y[n][i][j][f]; from
- * 0, that order, one fma a term. */
+/* conv2d_grad_w: weight[di][dj][c][g*fg+f] = sum over (n, i, j) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
+ * y[n][i][j][g*fg+f]; from 0, that order, one fma a term. */
 enum {LZD_CONV2D_GRAD_W_P_X, LZD_CONV2D_GRAD_W_P_Y, LZD_CONV2D_GRAD_W_P_OUT};
 enum {
-    LZD_CONV2D_GRAD_W_N, LZD_CONV2D_GRAD_W_H, LZD_CONV2D_GRAD_W_W, LZD_CONV2D_GRAD_W_C, LZD_CONV2D_GRAD_W_OH,
-    LZD_CONV2D_GRAD_W_OW, LZD_CONV2D_GRAD_W_F, LZD_CONV2D_GRAD_W_KH, LZD_CONV2D_GRAD_W_KW, LZD_CONV2D_GRAD_W_SH,
-    LZD_CONV2D_GRAD_W_SW, LZD_CONV2D_GRAD_W_PH, LZD_CONV2D_GRAD_W_PW
+    LZD_CONV2D_GRAD_W_N, LZD_CONV2D_GRAD_W_H, LZD_CONV2D_GRAD_W_W, LZD_CONV2D_GRAD_W_CG, LZD_CONV2D_GRAD_W_OH,
+    LZD_CONV2D_GRAD_W_OW, LZD_CONV2D_GRAD_W_FG, LZD_CONV2D_GRAD_W_GROUPS, LZD_CONV2D_GRAD_W_KH,
+    LZD_CONV2D_GRAD_W_KW, LZD_CONV2D_GRAD_W_SH, LZD_CONV2D_GRAD_W_SW, LZD_CONV2D_GRAD_W_DH, LZD_CONV2D_GRAD_W_DW,
+    LZD_CONV2D_GRAD_W_PH, LZD_CONV2D_GRAD_W_PW
 };
 void lzd_k_conv2d_grad_w_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_conv2d_grad_w_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);

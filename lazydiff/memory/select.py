@@ -10,7 +10,7 @@ from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base, topological
-from lazydiff.kernels import linear, reduce
+from lazydiff.kernels import conv, linear, reduce
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
@@ -260,13 +260,21 @@ def _matmul(s: Selector, node: Tensor) -> Value:
 
 
 def _conv(s: Selector, node: Tensor) -> Value:
-    kernel = {"conv2d": linear.conv2d, "conv2d_grad_x": linear.conv2d_grad_x, "conv2d_grad_w": linear.conv2d_grad_w}
+    kernel = {"conv2d": conv.conv2d, "conv2d_grad_x": conv.conv2d_grad_x, "conv2d_grad_w": conv.conv2d_grad_w}
     p, q = node.inputs
     x, w, y = {"conv2d": (p, q, node), "conv2d_grad_x": (node, q, p), "conv2d_grad_w": (p, node, q)}[node.op.name]
-    shapes = (*x.shape, *y.shape[1:], *w.shape[:2], *node.options["stride"], *node.options["padding"])  # type: ignore
-    names = ("n", "h", "w", "c", "oh", "ow", "f", "kh", "kw", "sh", "sw", "ph", "pw")
-    reads = [s._whole(p).value, s._whole(q).value]
-    return s.call(kernel[node.op.name], node, reads, node.size, dict(zip(names, map(int, shapes), strict=True)))
+    words = {"n": x.shape[0], "cg": w.shape[2], "fg": w.shape[3] // int(node.options["groups"])}  # type: ignore
+    words["groups"] = int(node.options["groups"])  # type: ignore[call-overload]
+    words |= _window(node, x, y, *w.shape[:2])
+    return s.call(kernel[node.op.name], node, [s._whole(p).value, s._whole(q).value], node.size, words)
+
+
+def _window(node: Tensor, x: Tensor, y: Tensor, kh: int, kw: int) -> dict[str, int]:
+    """What a convolution or a pooling says of its window."""
+    words = {"h": x.shape[1], "w": x.shape[2], "oh": y.shape[1], "ow": y.shape[2], "kh": kh, "kw": kw}
+    for letter, name in (("s", "stride"), ("d", "dilation"), ("p", "padding")):
+        words[letter + "h"], words[letter + "w"] = node.options.get(name, (1, 1))  # type: ignore[misc]
+    return words
 
 
 _SELECT: dict[str, Callable[[Selector, Tensor], Value]] = {

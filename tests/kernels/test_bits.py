@@ -148,36 +148,34 @@ def test_the_contracts_bits_literally():
     assert (found["columns"] == (np.float32(0) + a[0] + a[1]) + a[2]).all()
 
 
-def test_convolution_and_its_transposes_literally():
+@pytest.mark.parametrize(
+    ("cg", "fg", "groups", "dilation"), [(2, 9, 1, 1), (2, 3, 1, 3), (2, 10, 2, 1), (1, 1, 5, 2)], ids=str
+)
+def test_convolution_and_its_transposes_literally(cg, fg, groups, dilation):
     rng = np.random.default_rng(9)
-    x0, w0 = rng.normal(size=(1, 4, 3, 2)).astype(np.float32), rng.normal(size=(3, 3, 2, 9)).astype(np.float32)
-    x, g = ld.input("x", (1, 4, 3, 2)), rng.normal(size=(1, 2, 3, 9)).astype(np.float32)
-    y = ld.conv2d(x, w0, (2, 1), 1)
-    w = ld.param("w", w0)
-    gw = ld.vjp(ld.conv2d(x, w, (2, 1), 1), w, g)
-    found = ld.Session(ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": gw})).f(x=x0)
-    for i, j, f in np.ndindex(2, 3, 9):
-        total = np.float32(0)
-        for di, dj, c in np.ndindex(3, 3, 2):
-            r, q = 2 * i + di - 1, j + dj - 1
+    x0 = rng.normal(size=(1, 4, 3, cg * groups)).astype(np.float32)
+    w0 = rng.normal(size=(3, 3, cg, fg * groups)).astype(np.float32)
+    x, w = ld.input("x", x0.shape), ld.param("w", w0)
+    y = ld.conv2d(x, w, (2, 1), dilation, dilation, groups)
+    g = rng.normal(size=y.shape).astype(np.float32)
+    found = ld.Session(ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": ld.vjp(y, w, g)})).f(x=x0)
+    sums, gw = np.zeros(y.shape, np.float32), np.zeros(w0.shape, np.float32)
+    l = np.zeros((8, *x0.shape), np.float32)  # noqa: E741 - the contract's name
+    for i, j, f in np.ndindex(*y.shape[1:]):
+        for di, dj, c in np.ndindex(3, 3, cg):
+            r, q, channel = 2 * i + dilation * (di - 1), j + dilation * (dj - 1), f // fg * cg + c
             if 0 <= r < 4 and 0 <= q < 3:
-                total = fma(x0[0, r, q, c], w0[di, dj, c, f], total)
-        assert found["y"][0, i, j, f] == total
-    for r, q, c in np.ndindex(4, 3, 2):
-        l = [np.float32(0)] * 8  # noqa: E741
-        for di, dj in np.ndindex(3, 3):
-            i, j = (r + 1 - di) / 2, q + 1 - dj
-            if i in (0, 1) and 0 <= j < 3:
-                for f in range(9):
-                    l[f % 8] = fma(g[0, int(i), j, f], w0[di, dj, c, f], l[f % 8])
-        assert found["gx"][0, r, q, c] == ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
-    for di, dj, c, f in np.ndindex(3, 3, 2, 9):
-        total = np.float32(0)
-        for i, j in np.ndindex(2, 3):
-            r, q = 2 * i + di - 1, j + dj - 1
+                sums[0, i, j, f] = fma(x0[0, r, q, channel], w0[di, dj, c, f], sums[0, i, j, f])
+                gw[di, dj, c, f] = fma(x0[0, r, q, channel], g[0, i, j, f], gw[di, dj, c, f])
+    for di, dj, c, f in np.ndindex(w0.shape):  # the taps ascending, and f within each
+        for i, j in np.ndindex(*y.shape[1:3]):
+            r, q = 2 * i + dilation * (di - 1), j + dilation * (dj - 1)
             if 0 <= r < 4 and 0 <= q < 3:
-                total = fma(x0[0, r, q, c], g[0, i, j, f], total)
-        assert found["gw"][di, dj, c, f] == total
+                at = (f % fg % 8, 0, r, q, f // fg * cg + c)
+                l[at] = fma(g[0, i, j, f], w0[di, dj, c, f], l[at])
+    assert found["y"].tobytes() == sums.tobytes()
+    assert found["gx"].tobytes() == (((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))).tobytes()
+    assert found["gw"].tobytes() == gw.tobytes()
 
 
 @pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "aarch64-linux-gnu-gcc"])

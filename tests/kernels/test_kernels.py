@@ -18,13 +18,21 @@ MATMULS = [  # batch m k n, and whether a and b repeat over the batch
     (3, 6, 7, 29, 0, 1),
     (3, 5, 16, 3, 1, 0),
 ]
-CONVOLUTIONS = [  # n h w c oh ow f kh kw sh sw ph pw
-    (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
-    (2, 5, 9, 3, 5, 9, 19, 3, 3, 1, 1, 1, 1),
-    (1, 8, 11, 5, 4, 6, 8, 3, 3, 2, 2, 1, 1),
-    (2, 7, 13, 4, 3, 13, 9, 2, 5, 3, 1, 1, 2),
-    (1, 3, 3, 6, 3, 7, 4, 5, 1, 1, 1, 2, 2),  # whole columns of the output see no input at all
-    (1, 4, 4, 1, 2, 1, 2, 1, 1, 2, 5, 0, 0),  # a stride beyond the image
+CONVOLUTIONS = [  # n h w cg oh ow fg groups kh kw sh sw dh dw ph pw
+    (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+    (2, 5, 9, 3, 5, 9, 19, 1, 3, 3, 1, 1, 1, 1, 1, 1),
+    (1, 8, 11, 5, 4, 6, 8, 1, 3, 3, 2, 2, 1, 1, 1, 1),
+    (2, 7, 13, 4, 3, 13, 9, 1, 2, 5, 3, 1, 1, 1, 1, 2),
+    (1, 3, 3, 6, 3, 7, 4, 1, 5, 1, 1, 1, 1, 1, 2, 2),  # whole columns of the output see no input at all
+    (1, 4, 4, 1, 2, 1, 2, 1, 1, 1, 2, 5, 1, 1, 0, 0),  # a stride beyond the image
+    (2, 9, 11, 2, 7, 9, 5, 1, 3, 2, 1, 1, 2, 3, 1, 1),  # dilated
+    (1, 13, 12, 4, 4, 3, 6, 1, 3, 3, 4, 3, 6, 2, 3, 2),  # strides and dilations with common divisors
+    (1, 7, 9, 3, 4, 3, 4, 1, 4, 3, 2, 4, 3, 4, 3, 3),  # some input rows are read by no tap
+    (2, 6, 7, 5, 6, 7, 3, 2, 3, 3, 1, 1, 1, 1, 1, 1),  # grouped
+    (1, 6, 9, 1, 3, 8, 2, 5, 2, 3, 2, 1, 1, 2, 0, 1),
+    (2, 6, 7, 1, 6, 7, 1, 21, 3, 3, 1, 1, 1, 1, 1, 1),  # depthwise
+    (1, 9, 8, 1, 4, 3, 1, 6, 3, 3, 2, 3, 2, 2, 1, 2),
+    (1, 5, 6, 2, 6, 9, 1, 3, 2, 2, 1, 1, 1, 1, 0, 3),  # asymmetric: nothing above, one row below
 ]
 REDUCTIONS = [(1, 1, 1), (3, 8, 1), (2, 21, 1), (1, 7, 16), (2, 9, 5), (4, 1, 3)]  # outer red inner
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cases_convolution
 import cases_indexing
 import lazydiff as ld
 from lazydiff.graph.node import OPS
@@ -55,15 +56,13 @@ CASES = {
     "matmul vectors": (lambda a, b: a @ b, [normal(9), normal(9)]),
     "matmul batch": (lambda a, b: a @ b, [normal(2, 3, 4), normal(2, 4, 5)]),
     "matmul batch broadcast": (lambda a, b: a @ b, [normal(2, 1, 3, 4), normal(3, 4, 2)]),
-    "conv2d": (lambda x, w: ld.conv2d(x, w, 1, 1), [normal(2, 5, 4, 3), normal(3, 3, 3, 9)]),
-    "conv2d strided": (lambda x, w: ld.conv2d(x, w, (2, 1), (1, 0)), [normal(2, 6, 5, 2), normal(3, 2, 2, 17)]),
     "softmax": (ld.softmax, [normal(3, 5)]),
     "log_softmax": (ld.log_softmax, [normal(3, 5)]),
     "logsumexp": (ld.logsumexp, [normal(3, 5)]),
     "mse": (lambda a, b: ld.mse(a, b * 1), [normal(3, 4), normal(3, 4)]),
     "huber": (lambda a, b: ld.huber(a, b * 1, 0.7), [2 * normal(30), normal(30)]),
 }  # fmt: skip
-CASES |= cases_indexing.CASES
+CASES |= cases_convolution.CASES | cases_indexing.CASES
 
 
 def test_every_differentiable_op_has_a_case():

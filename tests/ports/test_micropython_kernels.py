@@ -137,13 +137,20 @@ def _attributes(kernel: Kernel) -> list[tuple[int, ...]]:
     if names[0] == "batch":
         return [(1, 3, 4, 5, 0, 0), (2, 3, 2, 4, 6, 8), (3, 1, 7, 2, 0, 14), (2, 5, 1, 1, 5, 0)]
     shapes = []
-    for h, w, c, f, kh, kw, sh, sw, ph, pw in [
-        (5, 4, 2, 3, 3, 3, 1, 1, 1, 1),
-        (6, 7, 1, 2, 3, 2, 2, 3, 0, 1),
-        (4, 4, 3, 1, 1, 1, 1, 2, 0, 0),
-        (3, 5, 1, 4, 2, 4, 3, 1, 1, 2),
+    for h, w, groups, cg, fg, kh, kw, sh, sw, dh, dw, ph, pw in [
+        (5, 4, 1, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1),
+        (6, 7, 1, 1, 2, 3, 2, 2, 3, 1, 1, 0, 1),
+        (4, 4, 1, 3, 1, 1, 1, 1, 2, 1, 1, 0, 0),
+        (3, 5, 1, 1, 4, 2, 4, 3, 1, 1, 1, 1, 2),
+        (7, 6, 1, 2, 3, 3, 2, 2, 1, 2, 3, 2, 1),
+        (5, 4, 3, 2, 3, 3, 2, 1, 1, 1, 1, 1, 1),
+        (5, 5, 4, 1, 1, 2, 3, 1, 2, 2, 1, 1, 1),
     ]:
-        values = {"n": 2, "h": h, "w": w, "c": c, "f": f, "kh": kh, "kw": kw, "sh": sh, "sw": sw, "ph": ph, "pw": pw}
-        values["oh"], values["ow"] = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+        values = {"n": 2, "h": h, "w": w, "cg": cg, "fg": fg, "groups": groups, "kh": kh, "kw": kw, "sh": sh, "sw": sw}
+        values |= {"dh": dh, "dw": dw, "ph": ph, "pw": pw}
+        values["oh"], values["ow"] = (
+            (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1,
+            (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1,
+        )
         shapes.append(tuple(values[name] for name in names))
     return shapes

@@ -18,9 +18,9 @@ KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range
     10: ("i0i0o0", "aaaaee"),  # matmul_nn
     11: ("i0i0o0", "aaaaee"),  # matmul_nt
     12: ("i0i0o0", "aaaaee"),  # matmul_tn
-    20: ("i0i0o0", "abbabbaddddcc"),  # conv2d
-    21: ("i0i0o0", "abbabbaddddcc"),  # conv2d_grad_x
-    22: ("i0i0o0", "abbabbaddddcc"),  # conv2d_grad_w
+    20: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d
+    21: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_x
+    22: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_w
     30: ("i0i3o0", "aaaa"),  # take
     31: ("i0i3o0", "aaaa"),  # add_rows
     40: ("i3o0", "ae"),  # uniform
@@ -40,14 +40,14 @@ def extents(number, v):
         batch, m, k, n, a_step, b_step = v
         return ((batch - 1) * a_step + m * k, (batch - 1) * b_step + k * n, batch * m * n), batch * m
     if number in (20,):
-        n, h, w, c, oh, ow, f, kh, kw, sh, sw, ph, pw = v
-        return (n * h * w * c, kh * kw * c * f, n * oh * ow * f), n * oh
+        n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw = v
+        return (n * h * w * groups * cg, kh * kw * cg * groups * fg, n * oh * ow * groups * fg), n * oh
     if number in (21,):
-        n, h, w, c, oh, ow, f, kh, kw, sh, sw, ph, pw = v
-        return (n * oh * ow * f, kh * kw * c * f, n * h * w * c), n * h
+        n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw = v
+        return (n * oh * ow * groups * fg, kh * kw * cg * groups * fg, n * h * w * groups * cg), n * h
     if number in (22,):
-        n, h, w, c, oh, ow, f, kh, kw, sh, sw, ph, pw = v
-        return (n * h * w * c, n * oh * ow * f, kh * kw * c * f), kh * kw * c
+        n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw = v
+        return (n * h * w * groups * cg, n * oh * ow * groups * fg, kh * kw * cg * groups * fg), kh * kw * cg
     if number in (30,):
         outer, red, count, inner = v
         return (outer * red * inner, count, outer * count * inner), outer * count
