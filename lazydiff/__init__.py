@@ -21,7 +21,7 @@ from lazydiff.errors import (
     ToolError,
 )
 from lazydiff.frontend.losses import cross_entropy, huber, mse
-from lazydiff.frontend.nets import log_softmax, logsumexp, one_hot, softmax
+from lazydiff.frontend.nets import log_softmax, one_hot, softmax
 from lazydiff.frontend.optim import (
     Optimizer,
     adagrad,
@@ -86,11 +86,12 @@ from lazydiff.ops.elementwise import (
     tanh,
     where,
 )
-from lazydiff.ops.indexing import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
+from lazydiff.ops.gathers import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
 from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
 from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
 from lazydiff.ops.products import matmul
 from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
+from lazydiff.ops.reductions import all, any, argmin, logsumexp, norm, std
 from lazydiff.ops.scans import cumsum
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
@@ -135,7 +136,10 @@ __all__ = [
     "adam",
     "adamw",
     "add",
+    "all",
+    "any",
     "argmax",
+    "argmin",
     "astype",
     "bernoulli",
     "bool_",
@@ -198,6 +202,7 @@ __all__ = [
     "neg",
     "next_key",
     "no_derivative",
+    "norm",
     "not_equal",
     "one_hot",
     "param",
@@ -216,6 +221,7 @@ __all__ = [
     "sqrt",
     "square",
     "state",
+    "std",
     "step_decay",
     "stop_gradient",
     "substitute",

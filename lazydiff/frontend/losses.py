@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lazydiff.dtypes import i32
 from lazydiff.errors import DtypeError, ShapeError
-from lazydiff.frontend.nets import logsumexp
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import expect
 from lazydiff.ops.moves import mean, sum
+from lazydiff.ops.reductions import logsumexp
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from lazydiff.graph.node import Tensor, call
+from lazydiff.graph.node import Tensor
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import stop_gradient
-from lazydiff.ops.moves import max, normal_axes, sum
+from lazydiff.ops.moves import max, sum
+from lazydiff.ops.reductions import logsumexp
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
     """exp(x - max) / sum of it along one axis; does not overflow."""
     shifted = e.exp(x - stop_gradient(max(x, axis, True)))
     return shifted / sum(shifted, axis, True)
-
-
-def logsumexp(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
-    """log of the sum of exp(x) along one axis; does not overflow for finite x."""
-    top = stop_gradient(max(x, axis, True))
-    total = e.log(sum(e.exp(x - top), axis, True)) + top
-    axes = normal_axes(x, axis)
-    return total if keepdims else call("reshape", total, tuple(s for i, s in enumerate(x.shape) if i not in axes))
 
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:

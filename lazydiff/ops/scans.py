@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lazydiff.errors import DtypeError
 from lazydiff.graph.node import Op, Tensor, apply, declare, user_line
-from lazydiff.ops.indexing import one_axis
+from lazydiff.ops.gathers import one_axis
 from lazydiff.ops.moves import reshape
 
 declare(

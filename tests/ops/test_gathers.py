@@ -61,7 +61,7 @@ def test_computed_indices_are_moved_inside():
 @pytest.mark.parametrize("indices", [4, [0, -5], [[0, 1], [2, 9]]])
 def test_a_known_index_out_of_range_is_an_error_with_the_users_line(indices):
     x = ld.input("x", (4, 2))
-    with pytest.raises(ld.GraphError, match=r"test_indexing\.py:\d+: take: index (4|-5|9).* of 4 elements"):
+    with pytest.raises(ld.GraphError, match=r"test_gathers\.py:\d+: take: index (4|-5|9).* of 4 elements"):
         ld.take(x, indices, 0)
 
 
