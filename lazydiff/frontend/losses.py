@@ -225,7 +225,7 @@ def _softplus_value(x: Tensor) -> Tensor:
     return e.relu(x) + e.where(none, u, e.log(w) * (u / e.where(none, 1.0, kept)))
 
 
-_softplus = custom_derivative(_softplus_value, jvp=lambda tangent, y, x: tangent * e.sigmoid(x))
+_softplus = custom_derivative(_softplus_value, jvp=lambda tangents, y, x: tangents[0] * e.sigmoid(x))
 
 
 def bce_with_logits(
@@ -243,7 +243,7 @@ def bce_with_logits(
 def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reduction: str = "mean") -> Tensor:
     """target * (log(target) - log_prob), element by element: the divergence of `log_prob` from `target`.
 
-    0 where the target is 0. With `log_target` the target is a logarithm too: exp(t) * (t - log_prob). The mean is over
+    0 where the target is 0, whatever log_prob is. With `log_target` the target is a logarithm too: exp(t) * (t - log_prob). The mean is over
     all elements as torch's is; for the divergence of each distribution use reduction="none" and sum the last axis.
     """
     t = _target(target, log_prob) if not log_target else e.together(log_prob, target)[1]
@@ -252,7 +252,7 @@ def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reductio
             raise ShapeError(f"{user_line()}: the prediction is {log_prob.shape}, the target {t.shape}")
         return _reduced(e.exp(t) * (t - log_prob), reduction)
     some = t > 0.0
-    return _reduced(e.where(some, t * (e.log(e.where(some, t, 1.0)) - log_prob), 0.0), reduction)
+    return _reduced(t * (e.log(e.where(some, t, 1.0)) - e.where(some, log_prob, 0.0)), reduction)
 
 
 def cosine_similarity(a: Tensor, b: Operand, axis: int = -1, eps: float = 1e-8) -> Tensor:

@@ -1,0 +1,43 @@
+"""Derivative cases of losses, normalisation, attention and recurrent cells: see test_derivatives.CASES."""
+
+import numpy as np
+
+import lazydiff as ld
+
+RNG = np.random.default_rng(12)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+def between(*shape):
+    return RNG.uniform(0.1, 0.9, shape)
+
+
+LABELS = np.array([0, 3, 2, 1, 3], np.int32)
+SOME = np.array([0, -100, 2, -100, 3], np.int32)
+SIGNS = np.sign(normal(5, 4))
+WEIGHT = between(4)
+
+CASES = {
+    "cross_entropy": (lambda z: ld.cross_entropy(z, LABELS), [normal(5, 4)]),
+    "cross_entropy whole": (
+        lambda z: ld.cross_entropy(z, SOME, 0.2, ignore_index=-100, weight=WEIGHT, reduction="mean"),
+        [normal(5, 4)],
+    ),
+    "cross_entropy soft": (
+        lambda z, t: ld.cross_entropy(z, t * 1, 0.1, weight=WEIGHT, reduction="sum"),
+        [normal(5, 4), between(5, 4)],
+    ),
+    "nll": (lambda p: ld.nll(p, SOME, -100, WEIGHT, "mean"), [normal(5, 4)]),
+    "hinge": (lambda s: ld.hinge(s, SIGNS, 0.7), [normal(5, 4)]),
+    "hinge classes": (lambda s: ld.hinge(s, LABELS, reduction="none"), [normal(5, 4)]),
+    "mae": (lambda a, b: ld.mae(a, b * 1), [normal(30), normal(30)]),
+    "smooth_l1": (lambda a, b: ld.smooth_l1(a, b * 1, 0.7, "none"), [2 * normal(30), normal(30)]),
+    "bce": (lambda p, t: ld.bce(p, t * 1, "none"), [between(30), between(30)]),
+    "bce_with_logits": (lambda z, t: ld.bce_with_logits(z, t * 1, 1.7, "none"), [4 * normal(30), between(30)]),
+    "kl_div": (lambda p, t: ld.kl_div(p, t * 1, reduction="none"), [normal(3, 5), between(3, 5)]),
+    "kl_div log_target": (lambda p, t: ld.kl_div(p, t * 1, True, "sum"), [normal(3, 5), normal(3, 5)]),
+    "cosine_similarity": (lambda a, b: ld.cosine_similarity(a, b, axis=1), [normal(3, 5, 2), normal(5, 1)]),
+}  # fmt: skip
