@@ -33,7 +33,7 @@ from lazydiff.frontend.losses import (
     nll,
     smooth_l1,
 )
-from lazydiff.frontend.nets import log_softmax, logsumexp, one_hot, softmax
+from lazydiff.frontend.nets import log_softmax, one_hot, softmax
 from lazydiff.frontend.optim import (
     Optimizer,
     adagrad,

@@ -11,7 +11,6 @@ import numpy as np
 
 from lazydiff.dtypes import f32, i32
 from lazydiff.errors import DtypeError, GraphError, ShapeError
-from lazydiff.frontend.nets import logsumexp
 from lazydiff.frontend.transforms import custom_derivative
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import base
@@ -243,8 +242,9 @@ def bce_with_logits(
 def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reduction: str = "mean") -> Tensor:
     """target * (log(target) - log_prob), element by element: the divergence of `log_prob` from `target`.
 
-    0 where the target is 0, whatever log_prob is. With `log_target` the target is a logarithm too: exp(t) * (t - log_prob). The mean is over
-    all elements as torch's is; for the divergence of each distribution use reduction="none" and sum the last axis.
+    0 where the target is 0, whatever log_prob is. With `log_target` the target is a logarithm too: exp(t) * (t -
+    log_prob). The mean is over all elements as torch's is; for the divergence of each distribution use
+    reduction="none" and sum the last axis.
     """
     t = _target(target, log_prob) if not log_target else e.together(log_prob, target)[1]
     if log_target:

@@ -3,12 +3,9 @@
 from importlib import import_module
 from pathlib import Path
 
-import cases_indexing
 import numpy as np
 import pytest
 
-import cases_convolution
-import cases_networks
 import lazydiff as ld
 from lazydiff.graph.node import OPS
 from lazydiff.run.reference import Reference
@@ -68,8 +65,6 @@ CASES = {
 }  # fmt: skip
 for _path in sorted(Path(__file__).parent.glob("cases_*.py")):  # a family a file
     CASES |= import_module(_path.stem).CASES
-CASES |= cases_convolution.CASES | cases_indexing.CASES
-CASES |= cases_indexing.CASES | cases_networks.CASES
 
 
 def test_every_differentiable_op_has_a_case():
