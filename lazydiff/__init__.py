@@ -33,7 +33,8 @@ from lazydiff.frontend.losses import (
     nll,
     smooth_l1,
 )
-from lazydiff.frontend.nets import log_softmax, one_hot, softmax
+from lazydiff.frontend.nets import log_softmax, one_hot, scaled_dot_product_attention, softmax
+from lazydiff.frontend.norms import batch_norm, batch_norm_inference, group_norm, instance_norm, layer_norm, rms_norm
 from lazydiff.frontend.optim import (
     Optimizer,
     adagrad,
@@ -153,6 +154,8 @@ __all__ = [
     "argmax",
     "argmin",
     "astype",
+    "batch_norm",
+    "batch_norm_inference",
     "bce",
     "bce_with_logits",
     "bernoulli",
@@ -188,6 +191,7 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "group_norm",
     "hessian",
     "hinge",
     "huber",
@@ -195,10 +199,12 @@ __all__ = [
     "i8",
     "i32",
     "input",
+    "instance_norm",
     "jacobian",
     "join_schedules",
     "jvp",
     "kl_div",
+    "layer_norm",
     "less",
     "less_equal",
     "linear_schedule",
@@ -231,7 +237,9 @@ __all__ = [
     "relu",
     "repeat",
     "reshape",
+    "rms_norm",
     "rmsprop",
+    "scaled_dot_product_attention",
     "scatter_add",
     "sgd",
     "sigmoid",

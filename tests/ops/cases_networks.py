@@ -20,6 +20,13 @@ SOME = np.array([0, -100, 2, -100, 3], np.int32)
 SIGNS = np.sign(normal(5, 4))
 WEIGHT = between(4)
 
+TWO = np.array([0.5, -0.5]), np.array([2.0, 0.5])
+
+
+def running(x, channels):
+    return ld.state("m", np.zeros(channels), x.dtype), ld.state("v", np.ones(channels), x.dtype)
+
+
 CASES = {
     "cross_entropy": (lambda z: ld.cross_entropy(z, LABELS), [normal(5, 4)]),
     "cross_entropy whole": (
@@ -40,4 +47,25 @@ CASES = {
     "kl_div": (lambda p, t: ld.kl_div(p, t * 1, reduction="none"), [normal(3, 5), between(3, 5)]),
     "kl_div log_target": (lambda p, t: ld.kl_div(p, t * 1, True, "sum"), [normal(3, 5), normal(3, 5)]),
     "cosine_similarity": (lambda a, b: ld.cosine_similarity(a, b, axis=1), [normal(3, 5, 2), normal(5, 1)]),
+    "batch_norm": (
+        lambda x, g, b: ld.batch_norm(x, g, b, *running(x, 2))[0],
+        [normal(3, 4, 2), normal(2), normal(2)],
+    ),
+    "batch_norm_inference": (
+        lambda x, g, b: ld.batch_norm_inference(x, g, b, *TWO),
+        [normal(3, 4, 2), normal(2), normal(2)],
+    ),
+    "layer_norm": (lambda x, g, b: ld.layer_norm(x, g, b), [normal(3, 5), normal(5), normal(5)]),
+    "layer_norm two": (lambda x, g: ld.layer_norm(x, g, axis=(1, 2)), [normal(2, 3, 4), normal(3, 4)]),
+    "group_norm": (lambda x, g, b: ld.group_norm(x, 2, g, b), [normal(2, 3, 4), normal(4), normal(4)]),
+    "instance_norm": (lambda x, g, b: ld.instance_norm(x, g, b), [normal(2, 5, 3), normal(3), normal(3)]),
+    "rms_norm": (lambda x, g: ld.rms_norm(x, g), [normal(3, 5), normal(5)]),
+    "attention": (
+        ld.scaled_dot_product_attention,
+        [normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 2)],
+    ),
+    "attention causal": (
+        lambda q, k, v, m: ld.scaled_dot_product_attention(q, k, v, m * 1, causal=True, scale=0.3),
+        [normal(2, 1, 4, 3), normal(2, 4, 3), normal(4, 2), normal(4, 4)],
+    ),
 }  # fmt: skip
