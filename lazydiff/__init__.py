@@ -102,6 +102,17 @@ from lazydiff.ops.elementwise import (
 from lazydiff.ops.gathers import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
 from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
 from lazydiff.ops.moves import argmax, broadcast_to, max, mean, min, reshape, sum, transpose, var, zeros_like
+from lazydiff.ops.pooling import (
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    global_avg_pool2d,
+    global_max_pool2d,
+    max_pool1d,
+    max_pool2d,
+    resize,
+)
 from lazydiff.ops.products import matmul
 from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
 from lazydiff.ops.reductions import all, any, argmin, logsumexp, norm, std
@@ -148,12 +159,16 @@ __all__ = [
     "adagrad",
     "adam",
     "adamw",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
     "all",
     "any",
     "argmax",
     "argmin",
     "astype",
+    "avg_pool1d",
+    "avg_pool2d",
     "batch_norm",
     "batch_norm_inference",
     "bce",
@@ -188,6 +203,8 @@ __all__ = [
     "f64",
     "fma",
     "gather_nd",
+    "global_avg_pool2d",
+    "global_max_pool2d",
     "grad",
     "greater",
     "greater_equal",
@@ -217,6 +234,8 @@ __all__ = [
     "mae",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",
@@ -237,6 +256,7 @@ __all__ = [
     "relu",
     "repeat",
     "reshape",
+    "resize",
     "rms_norm",
     "rmsprop",
     "scaled_dot_product_attention",

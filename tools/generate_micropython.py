@@ -6,7 +6,7 @@ import re
 import string
 import textwrap
 
-from lazydiff.kernels import conv, index, linear, program, random, reduce, scan  # noqa: F401 - fills the registry
+from lazydiff.kernels import conv, index, linear, pool, program, random, reduce, scan  # noqa: F401 - fills the registry
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
 from lazydiff.kernels.signature import ATTR_RANGES, Attr, Operand
 from lazydiff.kernels.table import KERNELS, TABLE_VERSION

@@ -107,6 +107,39 @@ enum {
 void lzd_k_conv2d_grad_w_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_conv2d_grad_w_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
+/* max_pool_index: out[n][i][j][c] = the first tap at which the window's x[..][c] is greatest; the first NaN counts as
+ * greatest. Taps outside the input are not looked at; a window without any other gives 255. */
+enum {LZD_MAX_POOL_INDEX_P_X, LZD_MAX_POOL_INDEX_P_OUT};
+enum {
+    LZD_MAX_POOL_INDEX_N, LZD_MAX_POOL_INDEX_H, LZD_MAX_POOL_INDEX_W, LZD_MAX_POOL_INDEX_C, LZD_MAX_POOL_INDEX_OH,
+    LZD_MAX_POOL_INDEX_OW, LZD_MAX_POOL_INDEX_KH, LZD_MAX_POOL_INDEX_KW, LZD_MAX_POOL_INDEX_SH,
+    LZD_MAX_POOL_INDEX_SW, LZD_MAX_POOL_INDEX_PH, LZD_MAX_POOL_INDEX_PW
+};
+void lzd_k_max_pool_index_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_max_pool_index_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* pool_gather: out[n][i][j][c] = the x[..][c] that tap index[n][i][j][c] of the window sees; 0 without such a tap or
+ * pixel. */
+enum {LZD_POOL_GATHER_P_X, LZD_POOL_GATHER_P_INDEX, LZD_POOL_GATHER_P_OUT};
+enum {
+    LZD_POOL_GATHER_N, LZD_POOL_GATHER_H, LZD_POOL_GATHER_W, LZD_POOL_GATHER_C, LZD_POOL_GATHER_OH,
+    LZD_POOL_GATHER_OW, LZD_POOL_GATHER_KH, LZD_POOL_GATHER_KW, LZD_POOL_GATHER_SH, LZD_POOL_GATHER_SW,
+    LZD_POOL_GATHER_PH, LZD_POOL_GATHER_PW
+};
+void lzd_k_pool_gather_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_pool_gather_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* pool_scatter: out[n][r][s][c] = sum of y[n][i][j][c] over the windows (i, j) whose tap index[n][i][j][c] is pixel
+ * (r, s); from 0, (i, j) ascending. The transpose of pool_gather. */
+enum {LZD_POOL_SCATTER_P_Y, LZD_POOL_SCATTER_P_INDEX, LZD_POOL_SCATTER_P_OUT};
+enum {
+    LZD_POOL_SCATTER_N, LZD_POOL_SCATTER_H, LZD_POOL_SCATTER_W, LZD_POOL_SCATTER_C, LZD_POOL_SCATTER_OH,
+    LZD_POOL_SCATTER_OW, LZD_POOL_SCATTER_KH, LZD_POOL_SCATTER_KW, LZD_POOL_SCATTER_SH, LZD_POOL_SCATTER_SW,
+    LZD_POOL_SCATTER_PH, LZD_POOL_SCATTER_PW
+};
+void lzd_k_pool_scatter_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_pool_scatter_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
 /* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
 enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};
 enum {LZD_TAKE_OUTER, LZD_TAKE_RED, LZD_TAKE_COUNT, LZD_TAKE_INNER};

@@ -10,12 +10,12 @@ from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base, topological
-from lazydiff.kernels import conv, linear, reduce
+from lazydiff.kernels import linear, reduce
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.table import KERNELS, Kernel
+from lazydiff.memory import select_index, select_window
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
 from lazydiff.memory.programs import MapBuilder, copy_call
-from lazydiff.memory.select_index import ROWS
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
 
@@ -259,32 +259,12 @@ def _matmul(s: Selector, node: Tensor) -> Value:
     return s.call(kernel, node, [a, b], node.size, attrs)
 
 
-def _conv(s: Selector, node: Tensor) -> Value:
-    kernel = {"conv2d": conv.conv2d, "conv2d_grad_x": conv.conv2d_grad_x, "conv2d_grad_w": conv.conv2d_grad_w}
-    p, q = node.inputs
-    x, w, y = {"conv2d": (p, q, node), "conv2d_grad_x": (node, q, p), "conv2d_grad_w": (p, node, q)}[node.op.name]
-    words = {"n": x.shape[0], "cg": w.shape[2], "fg": w.shape[3] // int(node.options["groups"])}  # type: ignore
-    words["groups"] = int(node.options["groups"])  # type: ignore[call-overload]
-    words |= _window(node, x, y, *w.shape[:2])
-    return s.call(kernel[node.op.name], node, [s._whole(p).value, s._whole(q).value], node.size, words)
-
-
-def _window(node: Tensor, x: Tensor, y: Tensor, kh: int, kw: int) -> dict[str, int]:
-    """What a convolution or a pooling says of its window."""
-    words = {"h": x.shape[1], "w": x.shape[2], "oh": y.shape[1], "ow": y.shape[2], "kh": kh, "kw": kw}
-    for letter, name in (("s", "stride"), ("d", "dilation"), ("p", "padding")):
-        words[letter + "h"], words[letter + "w"] = node.options.get(name, (1, 1))  # type: ignore[misc]
-    return words
-
-
 _SELECT: dict[str, Callable[[Selector, Tensor], Value]] = {
     "sum": _reduce,
     "max": _reduce,
     "min": _reduce,
     "argmax": _reduce,
     "matmul": _matmul,
-    "conv2d": _conv,
-    "conv2d_grad_x": _conv,
-    "conv2d_grad_w": _conv,
-    **ROWS,
+    **select_index.ROWS,
+    **select_window.ROWS,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lazydiff.dtypes import Dtype
-from lazydiff.kernels import conv, index, linear, program, random, reduce, scan  # noqa: F401 - fills the registry
+from lazydiff.kernels import conv, index, linear, pool, program, random, reduce, scan  # noqa: F401 - fills the registry
 from lazydiff.kernels.program import Program
 from lazydiff.kernels.table import KERNELS, Kernel
 

@@ -34,6 +34,15 @@ CONVOLUTIONS = [  # n h w cg oh ow fg groups kh kw sh sw dh dw ph pw
     (1, 9, 8, 1, 4, 3, 1, 6, 3, 3, 2, 3, 2, 2, 1, 2),
     (1, 5, 6, 2, 6, 9, 1, 3, 2, 2, 1, 1, 1, 1, 0, 3),  # asymmetric: nothing above, one row below
 ]
+POOLS = [  # n h w c oh ow kh kw sh sw ph pw
+    (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+    (2, 6, 8, 5, 3, 4, 2, 2, 2, 2, 0, 0),
+    (2, 7, 9, 3, 4, 5, 3, 3, 2, 2, 1, 1),  # overlapping, padded
+    (1, 5, 6, 2, 4, 6, 2, 3, 1, 1, 0, 1),
+    (1, 9, 11, 1, 2, 2, 2, 3, 5, 7, 0, 0),  # pixels that no window sees
+    (1, 17, 16, 2, 1, 2, 17, 15, 1, 1, 0, 0),  # 255 taps
+    (1, 2, 2, 3, 3, 3, 1, 1, 3, 3, 2, 2),  # windows that see padding only
+]
 REDUCTIONS = [(1, 1, 1), (3, 8, 1), (2, 21, 1), (1, 7, 16), (2, 9, 5), (4, 1, 3)]  # outer red inner
 
 
@@ -53,6 +62,8 @@ def cases(kernel):
         return [(1, 0), (2, 5), (21, 2**31 - 1)]
     if kernel.name == "next_key":
         return [(1,), (2**31 - 1,)]
+    if "pool" in kernel.name:
+        return POOLS
     if kernel.name.startswith("matmul"):
         return [matmul_words(*c) for c in MATMULS]
     return CONVOLUTIONS if kernel.name.startswith("conv2d") else REDUCTIONS
@@ -82,7 +93,8 @@ def operands(kernel, words, dtype, seed=1):
     for o in kernel.operands:
         size = extent_elements(o.extent, values)
         kind = (o.dtype or dtype).numpy
-        arrays[o.name] = np.full(size, 77, kind) if o.writes else rng.normal(size=size).astype(kind)
+        values_in = rng.integers(0, 12, size) if kind == np.uint8 else rng.normal(size=size)
+        arrays[o.name] = np.full(size, 77, kind) if o.writes else values_in.astype(kind)
     return arrays, values
 
 
@@ -99,7 +111,7 @@ def run(lib, kernel, words, dtype, begin=0, end=None):
 @pytest.mark.parametrize(("kernel", "words", "dtype"), CASES)
 def test_a_kernel_computes_what_its_declaration_means(lib, kernel, words, dtype):
     arrays, values = operands(kernel, words, dtype)
-    wide = {n: a if a.dtype == i32.numpy else a.astype(np.float64) for n, a in arrays.items()}
+    wide = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in arrays.items()}
     if all(o.dtype == i32 or o.writes for o in kernel.operands):  # bits in, bits out: nothing to compute more exactly
         wide = arrays
     kernel.meaning(wide, values, 0, extent_elements(kernel.rows, values) if kernel.rows else 0)
@@ -158,3 +170,37 @@ def test_extremes_meet_nan_and_equal_values_as_numpy_does(lib, dtype):
             out = np.zeros(5, i32.numpy if name == "argmax" else dtype.numpy)
             call(lib, kernel, dtype, [data.reshape(-1).copy(), out], words, 0, 0)
             np.testing.assert_array_equal(out, meaning(data, axis=axis), name)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_the_first_greatest_tap_wins_and_nan_is_the_greatest(lib, dtype):
+    nan, least = np.nan, -np.inf
+    windows = [[1, 3, 3, 2], [nan, 1, nan, 3], [1, 5, nan, 9], [least] * 4, [0.0, -0.0, 0.0, -1], [least, nan, nan, 7]]
+    kernel = next(k for k in KERNELS.values() if k.name == "max_pool_index")
+    for words in ((6, 2, 2, 1, 1, 1, 2, 2, 2, 2, 0, 0), (6, 1, 4, 1, 1, 1, 1, 4, 1, 1, 0, 0)):
+        out = np.zeros(6, np.uint8)
+        call(lib, kernel, dtype, [np.array(windows, dtype.numpy).reshape(-1), out], words, 0, 6)
+        np.testing.assert_array_equal(out, [1, 0, 2, 0, 0, 1])
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("window", [(2, 2), (3, 5), (1, 7), (16, 16), (255, 255)])
+def test_no_index_byte_leads_out_of_the_buffers(lib, dtype, window):
+    """Every byte at every window: one that is no tap, or a tap in the padding, reads 0 and adds to nothing."""
+    (kh, kw), h, w = window, 9, 8
+    for ph, pw in ((0, 0), (kh // 2, kw // 2)):
+        words = (256, h, w, 1, 2, 3, kh, kw, 7, 3, ph, pw)
+        index = np.repeat(np.arange(256, dtype=np.uint8), 6)
+        x = np.arange(1, 256 * h * w + 1).astype(dtype.numpy).reshape(256, h, w)
+        gather, scatter = (next(k for k in KERNELS.values() if k.name == f"pool_{n}") for n in ("gather", "scatter"))
+        y, back = np.zeros(index.size, dtype.numpy), np.full(x.size, 77, dtype.numpy)
+        call(lib, gather, dtype, [x.reshape(-1), index, y], words, 0, 512)
+        call(lib, scatter, dtype, [np.ones(index.size, dtype.numpy), index, back], words, 0, 256 * h)
+        wanted, count = np.zeros((256, 2, 3)), np.zeros(x.shape)
+        for tap, i, j in np.ndindex(wanted.shape):
+            r, q = i * 7 + tap // kw - ph, j * 3 + tap % kw - pw
+            if tap < kh * kw and 0 <= r < h and 0 <= q < w:
+                wanted[tap, i, j] = x[tap, r, q]
+                count[tap, r, q] += 1
+        np.testing.assert_array_equal(y, wanted.reshape(-1))
+        np.testing.assert_array_equal(back, count.reshape(-1))

@@ -20,7 +20,7 @@ from tools_needed import missing, require
 ROOT = Path(__file__).resolve().parents[2]
 PORT = ROOT / "ports/micropython"
 HERE = Path(__file__).parent
-_CODES = {"float32": "f", "float64": "d", "int32": "i"}
+_CODES = {"float32": "f", "float64": "d", "int32": "i", "uint8": "B"}
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Path], list[list[str]]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lazydiff.dtypes import bool_, f32, f64, i8, i32, u8
+from lazydiff.dtypes import Dtype, bool_, f32, f64, i8, i32, u8
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
@@ -93,9 +93,7 @@ def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interprete
             values = dict(zip((a.name for a in kernel.attrs), attrs, strict=True))
             sizes = [extent_elements(o.extent, values) for o in kernel.operands]
             inputs = [
-                b.given(
-                    rng.normal(size=size) * (2.0**30 if size == 4 and o.dtype else 3.0 if o.dtype else 1.0), o.dtype
-                )
+                b.given(_values(rng, o.dtype, size), o.dtype)
                 for o, size in zip(kernel.operands, sizes, strict=False)
                 if not o.writes
             ]
@@ -105,20 +103,29 @@ def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interprete
             rows = extent_elements(kernel.rows, values) if kernel.rows else 0
             if rows:
                 tile_rows = max(1, rows // 2)
-                tile, out = b.buffer(tile_rows * sizes[-1] // rows), b.shown(name + "_tiled", sizes[-1])
+                tile, out = b.buffer(tile_rows * sizes[-1] // rows, dtype), b.shown(name + "_tiled", sizes[-1])
                 b.step(kernel.number, [*inputs, tile], attrs, tile_rows)
                 program = Program(
                     (sizes[-1],),
-                    (MapInput(f32, 0, (1,)),),
+                    (MapInput(dtype, 0, (1,)),),
                     (f32,),
                     0,
                     1,
                     0,
-                    (Instruction(BY_NAME["neg"].number, 1, 0),),
+                    (Instruction(BY_NAME["neg"].number if dtype is f32 else LOAD.number, 1, 0),),
                 )
                 b.map([tile, out], program)
-    assert {"reduce_sum", "argmax", "matmul_tn", "conv2d_grad_x"} <= seen
+    assert {"reduce_sum", "argmax", "matmul_tn", "conv2d_grad_x", "pool_scatter"} <= seen
     b.compare(interpreter, tmp_path, 1e-5)
+
+
+def _values(rng: np.random.Generator, dtype: Dtype | None, size: int) -> np.ndarray:
+    """Operands: floats, tap indices (u8; some are none), row indices (i32; some out of range), keys (four i32)."""
+    if dtype is u8:
+        return rng.integers(0, 12, size)
+    if dtype is i32 and size == 4:
+        return rng.integers(-(2**31), 2**31, size)
+    return rng.normal(size=size) * (3.0 if dtype else 1.0)
 
 
 def _attributes(kernel: Kernel) -> list[tuple[int, ...]]:
@@ -136,6 +143,12 @@ def _attributes(kernel: Kernel) -> list[tuple[int, ...]]:
         return [(2, 5, 3), (3, 1, 1), (1, 9, 1), (4, 3, 2)]
     if names[0] == "batch":
         return [(1, 3, 4, 5, 0, 0), (2, 3, 2, 4, 6, 8), (3, 1, 7, 2, 0, 14), (2, 5, 1, 1, 5, 0)]
+    if "cg" not in names:
+        return [
+            (2, 6, 7, 3, 3, 4, 3, 3, 2, 2, 1, 1),
+            (1, 4, 6, 2, 2, 3, 2, 2, 2, 2, 0, 0),
+            (1, 5, 5, 1, 5, 4, 2, 3, 1, 1, 1, 0),
+        ]
     shapes = []
     for h, w, groups, cg, fg, kh, kw, sh, sw, dh, dw, ph, pw in [
         (5, 4, 1, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1),

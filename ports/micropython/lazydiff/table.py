@@ -21,6 +21,9 @@ KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range
     20: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d
     21: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_x
     22: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_w
+    23: ("i0o4", "abbabbddddcc"),  # max_pool_index
+    24: ("i0i4o0", "abbabbddddcc"),  # pool_gather
+    25: ("i0i4o0", "abbabbddddcc"),  # pool_scatter
     30: ("i0i3o0", "aaaa"),  # take
     31: ("i0i3o0", "aaaa"),  # add_rows
     40: ("i3o0", "ae"),  # uniform
@@ -48,6 +51,15 @@ def extents(number, v):
     if number in (22,):
         n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw = v
         return (n * h * w * groups * cg, n * oh * ow * groups * fg, kh * kw * cg * groups * fg), kh * kw * cg
+    if number in (23,):
+        n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw = v
+        return (n * h * w * c, n * oh * ow * c), n * oh
+    if number in (24,):
+        n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw = v
+        return (n * h * w * c, n * oh * ow * c, n * oh * ow * c), n * oh
+    if number in (25,):
+        n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw = v
+        return (n * oh * ow * c, n * oh * ow * c, n * h * w * c), n * h
     if number in (30,):
         outer, red, count, inner = v
         return (outer * red * inner, count, outer * count * inner), outer * count
