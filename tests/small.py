@@ -24,3 +24,13 @@ def convolution():
     y = h.reshape(1, -1) @ ld.param("d", rng.normal(size=(32, 2)).astype(np.float32))
     loss = ld.cross_entropy(y, ld.input("y", (1,), ld.i32)).mean()
     return ld.compile(train=ld.train_step(loss, ld.sgd(0.1)))
+
+
+def lookups():
+    """Rows taken and added by indices that are constants, an input and computed; a running sum and a random key."""
+    table, ids = ld.param("t", np.arange(6, dtype=np.float32).reshape(3, 2)), ld.input("i", (2,), ld.i32)
+    known = ld.take(table, [2, 0, 2], 0)
+    computed = ld.take(ld.embedding(table, ids), ld.astype(ld.constant([0.5, 1.5]), ld.i32), 0)
+    key = ld.random_key("k", 1)
+    loss = (ld.cumsum(known, 0)).sum() + (computed * ld.uniform(key, (2, 2))).sum()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1), updates=[(key, ld.next_key(key))]))

@@ -129,6 +129,19 @@ def test_rows_computed_a_few_at_a_time_are_the_same_bits(lib, kernel, words, dty
         assert np.concatenate(parts).tobytes() == whole.tobytes(), f"tiles of {tile} rows"
 
 
+@pytest.mark.parametrize("name", ["take", "add_rows"])
+def test_an_index_of_any_value_stays_inside(lib, name):
+    kernel = next(k for k in KERNELS.values() if k.name == name)
+    for words in ((1, 5, 6, 3), (2, 1, 6, 1)):
+        for dtype in FLOATS:
+            arrays, values = operands(kernel, words, dtype)
+            arrays["index"][:] = [-(2**31), 2**31 - 1, -1, values["red"], 0, values["red"] - 1]
+            wanted = dict(arrays, out=arrays["out"].copy())
+            kernel.meaning(wanted, values, 0, extent_elements(kernel.rows, values))
+            call(lib, kernel, dtype, list(arrays.values()), words, 0, extent_elements(kernel.rows, values))
+            np.testing.assert_array_equal(arrays["out"], wanted["out"])
+
+
 @pytest.mark.parametrize("columns", [4, 8, 32])
 def test_the_number_of_columns_in_registers_changes_no_bit(lib, columns, tmp_path):
     other = build(tmp_path, "gcc", "-O2", f"-DLZD_COLUMNS={columns}", "-DLZD_FAST_STRIDES=0", "-DLZD_KERNEL=")

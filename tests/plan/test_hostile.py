@@ -9,39 +9,46 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.plan.codec import encode
-from small import convolution
+from small import convolution, lookups
 from tools_needed import require
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def flip_every_byte(folder, check_crc):
-    plan = encode(convolution(), debug=False)
-    (folder / "plan.lzp").write_bytes(plan)
+def flipper(folder, check_crc):
+    """The program that flips the bytes of a plan, with the checksum checked or not."""
     command = [require("gcc"), "-std=gnu99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     command += [f"-DLZD_CHECK_CRC={check_crc}", "-DLZD_KERNEL=", "-ffp-contract=off", "-fno-math-errno"]
     command += [f"-I{ROOT}/c_kernels/include", str(ROOT / "tests/plan/flip.c")]
     command += [*map(str, sorted((ROOT / "c_kernels/src").glob("*.c"))), "-lm", "-o", str(folder / "flip")]
     subprocess.run(command, check=True)
-    done = subprocess.run([folder / "flip", folder / "plan.lzp"], capture_output=True, text=True)
+    return folder / "flip"
+
+
+def flip_every_byte(program, plan):
+    """How many of the changed plans were refused and how many opened, all without harm."""
+    data = encode(plan, debug=False)
+    (program.parent / "plan.lzp").write_bytes(data)
+    done = subprocess.run([program, program.parent / "plan.lzp"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     refused, opened = map(int, done.stdout.split())
-    assert refused + opened == 3 * len(plan)
+    assert refused + opened == 3 * len(data)
     return refused, opened
 
 
 @pytest.fixture(scope="module")
 def without_crc(tmp_path_factory):
-    return flip_every_byte(tmp_path_factory.mktemp("flip"), 0)
+    return flipper(tmp_path_factory.mktemp("flip"), 0)
 
 
-def test_no_flipped_byte_does_harm_where_the_crc_is_off(without_crc):
-    refused, opened = without_crc
-    assert refused > opened > 0  # weights may be any number; structure may not
+@pytest.mark.parametrize("small", [convolution, lookups])
+def test_no_flipped_byte_does_harm_where_the_crc_is_off(without_crc, small):
+    refused, opened = flip_every_byte(without_crc, small())
+    assert refused > opened > 0  # weights and indices may be any number; structure may not
 
 
 def test_the_crc_catches_every_flipped_byte(tmp_path):
-    refused, opened = flip_every_byte(tmp_path, 1)
+    refused, opened = flip_every_byte(flipper(tmp_path, 1), convolution())
     assert opened == 0
     assert refused > 0
 
@@ -54,9 +61,10 @@ def accepts(load, plan):
     return True
 
 
-def test_python_and_c_judge_every_flipped_byte_alike():
+@pytest.mark.parametrize("small", [convolution, lookups])
+def test_python_and_c_judge_every_flipped_byte_alike(small):
     """The two checkers share no code; with the CRC mended only the rules are left to tell a broken plan."""
-    plan = encode(convolution(), debug=False)
+    plan = encode(small(), debug=False)
     verdicts = []
     for at in range(24, len(plan)):  # from behind the CRC and the size of the RAM, which C would have to take
         changed = bytearray(plan)
