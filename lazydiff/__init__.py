@@ -115,8 +115,8 @@ from lazydiff.ops.pooling import (
 )
 from lazydiff.ops.products import matmul
 from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
-from lazydiff.ops.reductions import all, any, argmin, logsumexp, norm, std
 from lazydiff.ops.scans import cumsum
+from lazydiff.ops.statistics import all, any, argmin, logsumexp, norm, std
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
 

@@ -17,7 +17,7 @@ from lazydiff.graph.walk import base
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import expect
 from lazydiff.ops.moves import mean, reshape, sum
-from lazydiff.ops.reductions import logsumexp
+from lazydiff.ops.statistics import logsumexp
 
 
 def _reduced(values: Tensor, reduction: str, share: Tensor | None = None) -> Tensor:

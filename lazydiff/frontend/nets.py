@@ -13,7 +13,7 @@ from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import stop_gradient
 from lazydiff.ops.moves import broadcast_to, max, reshape, sum, transpose
 from lazydiff.ops.products import matmul
-from lazydiff.ops.reductions import logsumexp
+from lazydiff.ops.statistics import logsumexp
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:

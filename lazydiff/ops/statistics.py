@@ -1,4 +1,4 @@
-"""Reductions made of others: argmin, any, all, std, norm, logsumexp; axes, keepdims and ddof as in NumPy."""
+"""Statistics made of reductions: argmin, any, all, std, norm, logsumexp; axes, keepdims and ddof as in NumPy."""
 
 from __future__ import annotations
 
