@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from lazydiff.dtypes import BY_NAME, Dtype
 
@@ -66,6 +67,11 @@ def parse(signature: str) -> tuple[tuple[Operand, ...], tuple[Attr, ...]]:
     return tuple(operands), tuple(attrs)
 
 
+@cache
+def _parsed(extent: str) -> ast.expr:
+    return ast.parse(extent, mode="eval").body
+
+
 def extent_elements(extent: str, attrs: dict[str, int]) -> int:
     """The number of elements an extent stands for, given the attributes' values."""
 
@@ -81,7 +87,7 @@ def extent_elements(extent: str, attrs: dict[str, int]) -> int:
             return node.value
         raise ValueError(f"extent {extent!r}: only + - * of attributes and integers")
 
-    return value(ast.parse(extent, mode="eval").body)
+    return value(_parsed(extent))
 
 
 def extent_c(extent: str, positions: dict[str, int]) -> str:
@@ -99,4 +105,4 @@ def extent_c(extent: str, positions: dict[str, int]) -> str:
             return f"{node.value}u"
         raise ValueError(f"extent {extent!r}: only + - * of attributes and integers")
 
-    return text(ast.parse(extent, mode="eval").body)
+    return text(_parsed(extent))

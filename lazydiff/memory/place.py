@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+_ZERO = np.zeros(1, np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -54,20 +58,18 @@ def place(intervals: Sequence[Interval], steps: int) -> tuple[list[int], int]:
 
 
 def _first_fit(intervals: Sequence[Interval], order: Sequence[int]) -> list[int]:
+    """Each interval at the lowest offset where it fits below, between or above those before it in the order."""
     offsets = [0] * len(intervals)
-    placed: list[int] = []
-    for n in order:
+    placed = np.zeros((4, len(intervals)), np.int64)  # low, high (bytes), start, end (steps), by rising low
+    for count, n in enumerate(order):
         mine = intervals[n]
-        taken = sorted(
-            (offsets[p], offsets[p] + intervals[p].size_bytes)
-            for p in placed
-            if intervals[p].start <= mine.end and mine.start <= intervals[p].end
-        )
-        at = 0
-        for low, high in taken:
-            if low - at >= mine.size_bytes:
-                break
-            at = max(at, high)
+        low, high, start, end = placed[:, :count]
+        beside = (start <= mine.end) & (end >= mine.start)
+        floor = np.concatenate((_ZERO, np.maximum.accumulate(high[beside])))  # up to here it is taken, below each low
+        gaps = np.flatnonzero(low[beside] - floor[:-1] >= mine.size_bytes)
+        at = int(floor[gaps[0] if gaps.size else -1])
         offsets[n] = at
-        placed.append(n)
+        slot = int(np.searchsorted(low, at))
+        placed[:, slot + 1 : count + 1] = placed[:, slot:count]
+        placed[:, slot] = at, at + mine.size_bytes, mine.start, mine.end
     return offsets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -96,12 +97,20 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
 
 
 class _Versions:
-    """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its own."""
+    """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its own.
+
+    Those in RAM never overlap (rule 6 at the start, then by this very rule), so they are one list by offset.
+    """
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self.plan, self.entry = plan, entry
-        self.live = {s.buffer for s in (*plan.state, *entry.inputs)}
-        self.live |= {i for i, b in enumerate(plan.buffers) if b.region == Region.CONST}
+        written = {s.buffer for s in (*plan.state, *entry.inputs)}
+        self.live = written | {i for i, b in enumerate(plan.buffers) if b.region == Region.CONST}
+        self.in_ram = sorted((b for b in written if plan.buffers[b].region == Region.RAM), key=self.offset)
+        self.offsets = [self.offset(b) for b in self.in_ram]
+
+    def offset(self, buffer: int) -> int:
+        return self.plan.buffers[buffer].offset
 
     def read(self, buffer: int, where: str) -> None:
         if buffer not in self.live:
@@ -110,7 +119,12 @@ class _Versions:
 
     def write(self, buffer: int) -> None:
         written = self.plan.buffers[buffer]
-        self.live = {b for b in self.live if not self.plan.buffers[b].overlaps(written)} | {buffer}
+        first, last = bisect_left(self.offsets, written.offset), bisect_left(self.offsets, written.end)
+        if first and self.plan.buffers[self.in_ram[first - 1]].end > written.offset:
+            first -= 1
+        self.live.difference_update(self.in_ram[first:last])
+        self.live.add(buffer)
+        self.in_ram[first:last], self.offsets[first:last] = [buffer], [written.offset]
 
     def finish(self) -> None:
         where = f"plan: entry {self.entry.name!r} at its end"

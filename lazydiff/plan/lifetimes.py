@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Entry, Kind, Plan, Region
 
 _ORDER = (Kind.PARAMS, Kind.STATE, Kind.IO, Kind.WORK)  # who is named where two share bytes
@@ -73,11 +75,7 @@ def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
     lives = _lives(plan, entry)
     moments = _moments(entry)
     count = max(1, len(entry.steps))
-    ranges: list[list[tuple[int, int]]] = [[(0, EXECUTOR_BYTES)] for _ in range(count)]
-    for life in lives:
-        for step in range(life.first, life.last + 1):
-            ranges[step].append((life.buffer.offset, life.buffer.end))
-    live = [union_bytes(r) for r in ranges]
+    live = _live_bytes(lives, count)
     peak = max(range(count), key=lambda i: (live[i], -i))
     peak = moments[peak][0] if entry.steps else 0
     arena = max([EXECUTOR_BYTES, *(life.buffer.end for life in lives)])
@@ -86,6 +84,30 @@ def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
     if rounded <= plan.ram_bytes:  # both are sizes of a RAM block, so both end at its alignment
         arena, bound = rounded, -(-bound // plan.align) * plan.align
     return EntryLives(entry, tuple(lives), tuple(live), peak, bound, arena)
+
+
+def _live_bytes(lives: Iterable[Life], count: int) -> list[int]:
+    """The bytes in use at each step, counted once however many values lie on them, the executor's included.
+
+    RAM is cut where any value begins or ends; stepping through the entry, each piece counts the values that cover it.
+    """
+    lives = list(lives)
+    cuts = np.unique([0, EXECUTOR_BYTES, *(at for v in lives for at in (v.buffer.offset, v.buffer.end))])
+    sizes, cover = np.diff(cuts), np.zeros(len(cuts) - 1, np.int64)
+    changes: list[list[tuple[int, slice]]] = [[] for _ in range(count + 1)]
+    changes[0].append((1, slice(0, int(np.searchsorted(cuts, EXECUTOR_BYTES)))))
+    for life in lives:
+        first, last = np.searchsorted(cuts, (life.buffer.offset, life.buffer.end)).tolist()
+        changes[life.first].append((1, slice(first, last)))
+        changes[life.last + 1].append((-1, slice(first, last)))
+    live, total = [], 0
+    for now in changes[:count]:
+        for by, pieces in now:
+            before = int(sizes[pieces] @ (cover[pieces] > 0))
+            cover[pieces] += by
+            total += int(sizes[pieces] @ (cover[pieces] > 0)) - before
+        live.append(total)
+    return live
 
 
 def _moments(entry: Entry) -> list[tuple[int, int]]:

@@ -115,7 +115,7 @@ class Step:
     def reads(self) -> tuple[int, ...]:
         """The buffers this step reads."""
         if self.kernel == MAP:
-            return self.operands[: len(self.program.inputs)]
+            return self.operands[: self.attrs[0]]  # a program's first word is how many inputs it has
         return tuple(b for b, o in zip(self.operands, self.declared.operands, strict=True) if not o.writes)
 
     @property

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazydiff.memory.place import Interval, lower_bound, place
+from lazydiff.memory.place import Interval, _first_fit, lower_bound, place
 
 STEPS = 12
 INTERVAL = st.builds(
@@ -35,3 +35,24 @@ def test_the_bound_is_the_most_bytes_alive_at_one_step(intervals):
 def test_the_same_intervals_get_the_same_places():
     intervals = [Interval(8, 0, 3), Interval(8, 1, 2), Interval(16, 2, 4)]
     assert place(intervals, 5) == place(list(intervals), 5)
+
+
+def _first_fit_plainly(intervals, order):
+    offsets = {}
+    for n in order:
+        mine, at = intervals[n], 0
+        beside = [p for p in offsets if intervals[p].start <= mine.end and mine.start <= intervals[p].end]
+        for low, high in sorted((offsets[p], offsets[p] + intervals[p].size_bytes) for p in beside):
+            if low - at >= mine.size_bytes:
+                break
+            at = max(at, high)
+        offsets[n] = at
+    return [offsets[n] for n in range(len(intervals))]
+
+
+@given(
+    st.lists(INTERVAL, min_size=1, max_size=25).flatmap(lambda i: st.tuples(st.just(i), st.permutations(range(len(i)))))
+)
+def test_each_interval_takes_the_lowest_gap(case):
+    intervals, order = case
+    assert _first_fit(intervals, order) == _first_fit_plainly(intervals, order)

@@ -8,10 +8,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from lazydiff.examples import digits
 from lazydiff.plan.lifetimes import entry_lives
 from tools import sizes
+from tools.bench.networks import resnet8, unrolled
 from tools.bench.row import Row
 
 
@@ -22,9 +24,9 @@ def _import_seconds(module: str) -> float:
     return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
 
 
-def _compile_seconds() -> float:
+def _compile_seconds(build: Callable[[], object] = digits.build) -> float:
     began = time.process_time()
-    digits.build()
+    build()
     return time.process_time() - began
 
 
@@ -37,6 +39,14 @@ def rows() -> list[Row]:
     plan = digits.build()
     found = [
         Row("demo network: trace to plan", 1e3 * compiled, "ms", 150.0),
+        Row("ResNet-8, training step and inference: trace to plan", _compile_seconds(resnet8), "s", 1.0),
+        Row("3,000 steps of a recurrence: trace to plan", _compile_seconds(lambda: unrolled(3000)), "s", 2.0),
+        Row(
+            "1,000 steps of a recurrence, trained: trace to plan",
+            _compile_seconds(lambda: unrolled(1000, True)),
+            "s",
+            2.0,
+        ),
         Row("import lazydiff beyond NumPy's own import", 1e3 * beyond, "ms", 60.0),
         Row("demo network: RAM", plan.ram_bytes, "B", 80 * 1024),
     ]

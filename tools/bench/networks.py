@@ -1,0 +1,44 @@
+"""Networks whose compile time is measured: a residual network, and long unrolled recurrences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import lazydiff as ld
+
+
+def resnet8(batch: int = 1) -> ld.Plan:
+    """Training step and inference of the ResNet-8 of MLPerf Tiny: 32x32x3 images, three stages of 16, 32, 64 channels.
+
+    Without normalisation: 77,706 parameters. He-initialised, SGD with momentum.
+    """
+    rng = np.random.default_rng(0)
+    count = 0
+
+    def weight(name: str, *shape: int) -> ld.Tensor:
+        return ld.param(name, (rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32))
+
+    def conv(t: ld.Tensor, features: int, size: int, stride: int = 1) -> ld.Tensor:
+        nonlocal count
+        count += 1
+        w = weight(f"conv{count}.w", size, size, t.shape[-1], features)
+        b = ld.param(f"conv{count}.b", np.zeros(features, np.float32))
+        return ld.conv2d(t, w, stride=stride, padding=size // 2) + b
+
+    x, y = ld.input("x", (batch, 32, 32, 3)), ld.input("y", (batch,), ld.i32)
+    t = ld.relu(conv(x, 16, 3))
+    for features, stride in ((16, 1), (32, 2), (64, 2)):
+        inner = conv(ld.relu(conv(t, features, 3, stride)), features, 3)
+        shortcut = t if stride == 1 else conv(t, features, 1, stride)
+        t = ld.relu(inner + shortcut)
+    logits = ld.mean(t, (1, 2)) @ weight("head.w", 64, 10) + ld.param("head.b", np.zeros(10, np.float32))
+    loss = ld.cross_entropy(logits, y).mean()
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=ld.argmax(logits, -1))
+
+
+def unrolled(steps: int = 3000, train: bool = False) -> ld.Plan:
+    """h <- tanh(h @ w), `steps` times, or its training step: about two, or six, plan steps for each."""
+    h, w = ld.input("h", (1, 4)), ld.param("w", 0.5 * np.eye(4, dtype=np.float32))
+    for _ in range(steps):
+        h = ld.tanh(h @ w)
+    return ld.compile(train=ld.train_step(ld.mean(ld.square(h)), ld.sgd(0.1)) if train else h)
