@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 import lazydiff as ld
+from bench.networks import resnet8, unrolled
 from lazydiff.plan.model import Kind
-from tools.bench.networks import resnet8, unrolled
 
 
 def _seconds(build: Callable[[], ld.Plan]) -> tuple[float, ld.Plan]:
