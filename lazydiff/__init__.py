@@ -116,7 +116,7 @@ from lazydiff.ops.pooling import (
 from lazydiff.ops.products import matmul
 from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
 from lazydiff.ops.scans import cumsum
-from lazydiff.ops.statistics import all, any, argmin, logsumexp, norm, std
+from lazydiff.ops.statistics import all, any, argmin, logsumexp, norm, prod, std
 from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
 
@@ -252,6 +252,7 @@ __all__ = [
     "param",
     "piecewise_constant",
     "power",
+    "prod",
     "random_key",
     "relu",
     "repeat",

@@ -29,6 +29,7 @@ def test_axes_and_keepdims_are_numpys(axis, keepdims):
             "two": ld.norm(x, 2, axis, keepdims),
             "one": ld.norm(x, 1, axis, keepdims),
             "most": ld.norm(x, math.inf, axis, keepdims),
+            "prod": ld.prod(x + 1.0, axis, keepdims),
             "lse": ld.logsumexp(x, axis, keepdims),
         },
         x=X,
@@ -41,6 +42,7 @@ def test_axes_and_keepdims_are_numpys(axis, keepdims):
         "two": np.sqrt(np.sum(X * X, **how)),
         "one": np.sum(np.abs(X), **how),
         "most": np.max(np.abs(X), **how),
+        "prod": np.prod(X + 1, **how),
         "lse": np.log(np.sum(np.exp(X), **how)),
     }
     for name, value in wanted.items():
@@ -104,3 +106,20 @@ def test_logsumexp_of_infinities():
     np.testing.assert_array_equal(found["g"][1], [0, 1, 0])
     np.testing.assert_array_equal(found["g"][2], [np.nan, 0, 0])
     np.testing.assert_array_equal(found["g"][4], [1, 0, 0])
+
+
+def test_the_derivatives_of_a_product_are_right_at_zeros():
+    x = ld.input("x", (4, 3))
+    y = ld.prod(x, axis=1)
+    g = ld.grad(y.sum(), x)
+    found = run(
+        {"y": y, "g": g, "second": ld.jvp(g, x)}, x=np.array([[0, 2, 3], [0, 0, 3], [0, 0, 0], [1, 2, 3]], np.float32)
+    )
+    np.testing.assert_array_equal(found["y"], [0, 0, 0, 6])
+    np.testing.assert_array_equal(found["g"], [[6, 0, 0], [0, 0, 0], [0, 0, 0], [6, 3, 2]])
+    np.testing.assert_array_equal(found["second"], [[5, 3, 2], [3, 3, 0], [0, 0, 0], [5, 4, 3]])
+
+
+def test_a_product_of_integers_saturates():
+    x = ld.input("x", (2, 3), ld.u8)
+    np.testing.assert_array_equal(run(ld.prod(x, 1), x=np.array([[2, 3, 4], [20, 20, 1]], np.uint8)), [24, 255])
