@@ -5,10 +5,10 @@ RUN := $(BIN)/python
 C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/run/csrc/*)
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help demo test test-tiny test-c test-mpy test-m4 lint types layers gen gen-check sizes bench wheel clean
+.PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench wheel clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: $(BIN)/.demo ## fine-tune a digit recogniser in 80 KiB, end to end
 	$(RUN) -m lazydiff.examples.digits
@@ -27,6 +27,10 @@ test-mpy: $(BIN)/.dev build/.toolchains ## the MicroPython port, on real interpr
 
 test-m4: $(BIN)/.dev build/.toolchains ## the Cortex-M port, in QEMU
 	$(PYTEST) tests/ports -k cortex
+
+test-oracle: $(BIN)/.dev ## against torch (CPU), which is large and installed first
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,oracle]'
+	$(PYTEST) tests/oracle
 
 lint: $(BIN)/.dev ## ruff: rules and format
 	$(BIN)/ruff check .
