@@ -49,7 +49,7 @@ static void copy(uint8_t *to, const uint8_t *from, int32_t stride, uint32_t size
 {
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t byte = 0; byte < size; byte++) {
-            *to++ = from[(ptrdiff_t)i * stride * (ptrdiff_t)size + byte];
+            *to++ = from[(ptrdiff_t)i * stride * (ptrdiff_t)size + (ptrdiff_t)byte];
         }
     }
 }

@@ -36,7 +36,8 @@ LZD_INLINE walk first_tap(uint32_t padded, uint32_t taps, uint32_t stride, uint3
     if (dilation == 1u) {
         return f;
     }
-    f.tap = 0, f.tap_step = 1;
+    f.tap = 0;
+    f.tap_step = 1;
     while (f.tap < taps && f.tap * dilation % stride != padded % stride) {
         f.tap++;
     }

@@ -111,7 +111,9 @@ def test_avg_pool2d(window, stride, padding, whole):
 def test_pools_of_one_axis():
     for name in ("max_pool1d", "avg_pool1d"):
         ours, torchs = getattr(ld, name), getattr(F, name)
-        compare(lambda x, f=ours: f(x, 3, 2, 1), lambda x, f=torchs: channels_last(f(channels_first(x), 3, 2, 1)), (2, 9, 3))
+        compare(
+            lambda x, f=ours: f(x, 3, 2, 1), lambda x, f=torchs: channels_last(f(channels_first(x), 3, 2, 1)), (2, 9, 3)
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 3), (7, 8), (9, 12)])
