@@ -12,7 +12,7 @@ from lazydiff.frontend.transforms import grad, jvp
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops import leaves
-from lazydiff.ops.moves import sum as total
+from lazydiff.ops.reductions import sum as total
 from lazydiff.passes.retype import retype
 from lazydiff.pipeline import compile as compile_plan
 from lazydiff.plan.model import Plan

@@ -68,13 +68,15 @@ typedef struct block {
     uint32_t index[MAX_RANK];       /* its coordinates */
 } block;
 
+static const double zero = 0.0; /* what an input is outside its window, in every dtype */
+
 static slot find(const block *b, uint32_t number)
 {
     const lzd_map *m = b->map;
     slot s = {NULL, 1, LZD_COMPUTE_DTYPE};
     if (number < m->n_in) {
         const uint32_t *item = m->inputs + (size_t)number * (2u + m->rank);
-        s.dtype = item[0];
+        s.dtype = item[0] & 0xFFu;
         if (number == m->tile) {
             s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * lzd_itemsize(s.dtype);
             return s;
@@ -83,8 +85,19 @@ static slot find(const block *b, uint32_t number)
         for (uint32_t d = 0; d < m->rank; d++) {
             element += (int64_t)b->index[d] * (int32_t)item[2u + d];
         }
-        s.at = (uint8_t *)b->p[number] + element * (int64_t)lzd_itemsize(s.dtype);
         s.stride = m->rank != 0u ? (int32_t)item[1u + m->rank] : 0;
+        if (item[0] >> 8 != 0u) {
+            const uint32_t *window = m->windows + 2u * (size_t)m->rank * ((item[0] >> 8) - 1u);
+            for (uint32_t d = 0; d < m->rank; d++, window += 2) {
+                if (b->index[d] - window[0] >= window[1]) { /* below it the difference wraps round, beyond any extent */
+                    s.at = (uint8_t *)(uintptr_t)&zero;
+                    s.stride = 0;
+                    return s;
+                }
+                element -= (int64_t)window[0] * (int32_t)item[2u + d];
+            }
+        }
+        s.at = (uint8_t *)b->p[number] + element * (int64_t)lzd_itemsize(s.dtype);
     } else if (number < m->n_in + m->n_out) {
         s.dtype = m->outputs[number - m->n_in];
         s.at = (uint8_t *)b->p[number] + (size_t)b->at * lzd_itemsize(s.dtype);
@@ -114,6 +127,19 @@ static void run_block(const block *b, uint32_t n)
     }
 }
 
+/* How many of n elements from `column` on come before the next border of the innermost window (low, extent). */
+static uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t n)
+{
+    uint32_t left = window[0] - column;
+    if (column >= window[0]) {
+        left = window[0] + window[1] - column;
+        if (column - window[0] >= window[1]) {
+            return n;
+        }
+    }
+    return left < n ? left : n;
+}
+
 void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     lzd_map map;
@@ -130,6 +156,9 @@ void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32
         uint32_t n = width - column;
         n = n < map.block ? n : map.block;
         n = n < end - b.at ? n : end - b.at;
+        for (const uint32_t *w = map.windows; w < map.outputs; w += 2u * map.rank) { /* it lies inside each window or outside */
+            n = before_border(w + 2u * (map.rank - 1u), column, n);
+        }
         run_block(&b, n);
         b.at += n;
         if (map.rank != 0u) {

@@ -64,7 +64,7 @@ static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const 
 
 static uint32_t slot_dtype(const lzd_map *m, uint32_t slot, uint32_t compute)
 {
-    return slot < m->n_in ? m->inputs[slot * (2u + m->rank)] : slot < m->n_in + m->n_out ? m->outputs[slot - m->n_in] : compute;
+    return slot < m->n_in ? m->inputs[slot * (2u + m->rank)] & 0xFFu : slot < m->n_in + m->n_out ? m->outputs[slot - m->n_in] : compute;
 }
 
 static uint32_t argument(const lzd_map *m, uint32_t instruction, uint32_t which)
@@ -123,21 +123,42 @@ static bool in_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_
     return true;
 }
 
+static uint32_t windows_of(const lzd_map *m)
+{
+    return m->rank != 0u ? (uint32_t)(m->outputs - m->windows) / (2u * m->rank) : 0u;
+}
+
+static lzd_status check_windows(const lzd_map *m)
+{
+    const uint32_t *pair = m->windows;
+    for (uint32_t w = 0; w < windows_of(m); w++) {
+        for (uint32_t d = 0; d < m->rank; d++, pair += 2) {
+            CHECK(pair[0] <= m->dims[d] && pair[1] <= m->dims[d] - pair[0], LZD_ERROR_STEP);
+        }
+    }
+    return LZD_OK;
+}
+
 static lzd_status check_reach(const uint32_t *plan, const uint32_t *step, const lzd_map *m, uint32_t in)
 {
     const uint32_t *item = m->inputs + in * (2u + m->rank), *b = buffer_of(plan, step, in);
-    CHECK(item[0] == lzd_dtype(b), LZD_ERROR_STEP);
+    const uint32_t dtype = item[0] & 0xFFu, window = item[0] >> 8;
+    CHECK(dtype == lzd_dtype(b) && window <= windows_of(m), LZD_ERROR_STEP);
     if (in == m->tile) {
         return LZD_OK;
     }
     int64_t low = item[1], high = item[1];
     for (uint32_t d = 0; d < m->rank; d++) { /* |stride| < 2^31 and extents < 2^32, at most 8 of them: checked as it grows */
-        const int64_t reach = (int64_t)(int32_t)item[2u + d] * (int64_t)(m->dims[d] - 1u);
+        const uint32_t extent = window != 0u ? m->windows[2u * ((window - 1u) * m->rank + d) + 1u] : m->dims[d];
+        if (extent == 0u) { /* an empty window reads nothing */
+            return LZD_OK;
+        }
+        const int64_t reach = (int64_t)(int32_t)item[2u + d] * (int64_t)(extent - 1u);
         CHECK(reach > -((int64_t)1 << 40) && reach < (int64_t)1 << 40, LZD_ERROR_STEP);
         low += reach < 0 ? reach : 0;
         high += reach > 0 ? reach : 0;
     }
-    CHECK(low >= 0 && sat_mul((uint64_t)high + 1u, lzd_itemsize(item[0])) <= b[2], LZD_ERROR_STEP);
+    CHECK(low >= 0 && sat_mul((uint64_t)high + 1u, lzd_itemsize(dtype)) <= b[2], LZD_ERROR_STEP);
     return LZD_OK;
 }
 
@@ -164,15 +185,17 @@ static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const ui
             }
         }
     }
+    lzd_status status = check_windows(&m);
+    CHECK(status == LZD_OK, status);
     for (uint32_t k = 0; k < m.n_in; k++) {
-        const lzd_status status = check_reach(plan, step, &m, k);
+        status = check_reach(plan, step, &m, k);
         CHECK(status == LZD_OK, status);
     }
     for (uint32_t k = 0; k < m.n_out; k++) {
         CHECK(holds(buffer_of(plan, step, m.n_in + k), m.outputs[k], elements), LZD_ERROR_STEP);
     }
     CHECK(m.n_temp == 0u || holds(buffer_of(plan, step, n - 1u), dtype, sat_mul(m.n_temp, m.block)), LZD_ERROR_STEP);
-    const lzd_status status = check_code(&m, dtype);
+    status = check_code(&m, dtype);
     CHECK(status == LZD_OK, status);
     for (uint32_t w = m.n_in; w < n; w++) {
         for (uint32_t k = 0; k < n; k++) {

@@ -64,7 +64,8 @@ static inline uint32_t lzd_itemsize(uint32_t dtype) { return dtype == F64 ? 8u :
 typedef struct lzd_map {
     uint32_t n_in, n_out, n_temp, n_instr, block, tile, rank;
     const uint32_t *dims;
-    const uint32_t *inputs;  /* n_in records of 2 + rank words: dtype, offset, strides */
+    const uint32_t *inputs;  /* n_in records of 2 + rank words: dtype | window << 8, offset, strides */
+    const uint32_t *windows; /* up to `outputs`, records of rank pairs: low, extent; window 1 is the first, 0 is none */
     const uint32_t *outputs; /* n_out dtypes */
     const uint32_t *code;    /* n_instr pairs */
 } lzd_map;

@@ -16,7 +16,8 @@ from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import base
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import expect
-from lazydiff.ops.moves import mean, reshape, sum
+from lazydiff.ops.moves import reshape
+from lazydiff.ops.reductions import mean, sum
 from lazydiff.ops.statistics import logsumexp
 
 

@@ -11,8 +11,9 @@ from lazydiff.errors import ShapeError
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import stop_gradient
-from lazydiff.ops.moves import broadcast_to, max, reshape, sum, transpose
+from lazydiff.ops.moves import broadcast_to, reshape, transpose
 from lazydiff.ops.products import matmul
+from lazydiff.ops.reductions import max, sum
 from lazydiff.ops.statistics import logsumexp
 
 

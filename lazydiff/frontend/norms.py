@@ -9,7 +9,7 @@ import numpy as np
 from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.graph.node import Operand, Tensor, user_line
 from lazydiff.ops import elementwise as e
-from lazydiff.ops import moves
+from lazydiff.ops import reductions
 from lazydiff.ops.moves import Axis, normal_axes, reshape
 
 Pairs = list[tuple[Tensor, Tensor]]
@@ -34,8 +34,8 @@ def _affine(y: Tensor, scale: Tensor | None, bias: Tensor | None) -> Tensor:
 
 def _moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """(x minus its mean, its variance) over axes, which stay as extents of 1."""
-    centred = x - moves.mean(x, axes, True)
-    return centred, moves.mean(e.square(centred), axes, True)
+    centred = x - reductions.mean(x, axes, True)
+    return centred, reductions.mean(e.square(centred), axes, True)
 
 
 def _standard(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
@@ -85,7 +85,7 @@ def batch_norm(
     widen = 1.0 / e.sqrt(variance + eps)
     y = _affine(centred, widen if factor is None else widen * factor, shift)
     return y, [
-        (mean, _moved("mean", mean, moves.mean(x, others), momentum)),
+        (mean, _moved("mean", mean, reductions.mean(x, others), momentum)),
         (var, _moved("var", var, variance * (count / (count - 1)), momentum)),
     ]
 
@@ -164,4 +164,4 @@ def rms_norm(x: Tensor, scale: Operand | None = None, axis: Axis = -1, eps: floa
     _checked("rms_norm", x, least)
     axes = normal_axes(x, axis)
     factor = None if scale is None else _along("rms_norm", x, scale, axes)
-    return _affine(x / e.sqrt(moves.mean(e.square(x), axes, True) + least), factor, None)
+    return _affine(x / e.sqrt(reductions.mean(e.square(x), axes, True) + least), factor, None)

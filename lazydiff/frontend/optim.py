@@ -16,7 +16,7 @@ from lazydiff.frontend.schedules import Schedule
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import state
-from lazydiff.ops.moves import sum
+from lazydiff.ops.reductions import sum
 
 Updates: TypeAlias = list[tuple[Tensor, Tensor]]
 Rate: TypeAlias = float | Tensor | Schedule

@@ -111,6 +111,12 @@ class Tensor:
             raise GraphError("len() of a tensor without dimensions")
         return self.shape[0]
 
+    def __getitem__(self, key: object) -> Tensor:
+        return call("getitem", self, key)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter([self[i] for i in range(len(self))])
+
     def __add__(self, other: Operand) -> Tensor:
         return call("add", self, other)
 

@@ -8,8 +8,8 @@ from lazydiff.graph.node import Tensor
 
 
 def base(node: Tensor) -> Tensor:
-    """The node that a chain of views looks at."""
-    while node.op.view and node.inputs:
+    """The node that a chain of views looks at; a pad ends the chain, for its zeros are elements that no base has."""
+    while node.op.view and node.op.name != "pad" and node.inputs:
         node = node.inputs[0]
     return node
 

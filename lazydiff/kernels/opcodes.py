@@ -109,7 +109,7 @@ opcode(42, "not_equal", 2, _compare(np.not_equal), "a != b ? (T)1 : (T)0", "1.0 
 opcode(43, "atan2", 2, np.arctan2, "ATAN2(a, b)", "m_atan2(a, b)")
 opcode(44, "hypot", 2, np.hypot, "HYPOT(a, b)", "m_hypot(a, b)")
 opcode(45, "fmod", 2, np.fmod, "FMOD(a, b)", "m_fmod(a, b)")
-opcode(46, "join", 2, _join, "JOIN(a, b)", "b if a == 0.0 else a")  # one is +0: then as good as C's `or` of the bits
+opcode(46, "join", 2, _join, "JOIN(a, b)", "-(-a - b)")  # one is +0: then as good as C's `or` of the bits
 opcode(47, "floor", 1, np.floor, "FLOOR(a)", "m_floor(a)")
 opcode(48, "ceil", 1, np.ceil, "CEIL(a)", "m_ceil(a)")
 opcode(49, "round", 1, np.rint, "ROUND(a)", "m_round(a)")  # a half to the even integer

@@ -1,7 +1,13 @@
 """The attributes of the `map` kernel: an elementwise program over strided inputs, as an object and as plan words.
 
-Words: n_in n_out n_temp n_instr block tile rank dims[rank], then for each input dtype offset strides[rank] (strides are
-signed elements, 0 repeats), for each output dtype, for each instruction two words: opcode | dst<<8 | a<<16 | b<<24, c.
+Words: n_in n_out n_temp n_instr block tile rank|n_windows<<8 dims[rank], then for each input dtype|window<<8 offset
+strides[rank] (strides are signed elements, 0 repeats), for each window low, extent of each dimension, for each output
+dtype, for each instruction two words: opcode | dst<<8 | a<<16 | b<<24, c.
+
+An input with a window (its number counts from 1; 0 is none) reads bytes only where low <= index < low + extent in every
+dimension; elsewhere it is +0, whatever its dtype. Zero padding is thus a view. The offset of such an input is that of
+the first element inside; an empty window reads nothing.
+
 Slots count inputs, then outputs, then temporaries. Outputs are contiguous. `tile` is the input that holds only the
 rows being computed (NO_TILE: none). `block` is how many elements each temporary holds; the operand after the outputs
 is the temporaries' scratch of n_temp * block elements, present when n_temp > 0.
@@ -25,11 +31,12 @@ MAX_SLOTS = 255
 
 @dataclass(frozen=True, slots=True)
 class MapInput:
-    """How one input is read: element = offset + sum of index[d] * strides[d]."""
+    """How one input is read: element = offset + sum of (index[d] - low[d]) * strides[d]; low is 0 without a window."""
 
     dtype: Dtype
     offset: int
     strides: tuple[int, ...]
+    window: tuple[tuple[int, int], ...] = ()  # (low, extent) of every dimension, or () for no window
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,12 @@ class Program:
     def words(self) -> tuple[int, ...]:
         """The plan words, each an unsigned 32-bit integer."""
         head = [len(self.inputs), len(self.outputs), self.n_temps, len(self.instructions), self.block, self.tile]
-        out = [*head, len(self.dims), *self.dims]
+        windows = list(dict.fromkeys(item.window for item in self.inputs if item.window))
+        out = [*head, len(self.dims) | len(windows) << 8, *self.dims]
         for item in self.inputs:
-            out += [item.dtype.code, item.offset, *(s & 0xFFFFFFFF for s in item.strides)]
+            window = windows.index(item.window) + 1 if item.window else 0
+            out += [item.dtype.code | window << 8, item.offset, *(s & 0xFFFFFFFF for s in item.strides)]
+        out += [word for window in windows for pair in window for word in pair]
         out += [d.code for d in self.outputs]
         for i in self.instructions:
             out += [i.opcode | i.dst << 8 | i.a << 16 | i.b << 24, i.c]
@@ -87,14 +97,22 @@ class Program:
                 raise ValueError("the words end inside the program")
             return got
 
-        n_in, n_out, n_temp, n_instr, block, tile, rank = take(7)
-        if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words):
-            raise ValueError("too many dimensions, slots or instructions")
+        n_in, n_out, n_temp, n_instr, block, tile, shape = take(7)
+        rank, n_windows = shape & 255, shape >> 8
+        if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words) or n_windows > n_in * rank:
+            raise ValueError("too many dimensions, slots, windows or instructions")
         dims = tuple(take(rank))
+        records = [take(2 + rank) for _ in range(n_in)]
+        windows: list[tuple[tuple[int, int], ...]] = [()]
+        for _ in range(n_windows):
+            pairs = take(2 * rank)
+            windows.append(tuple(zip(pairs[::2], pairs[1::2], strict=True)))
+            if any(low + extent > dim for (low, extent), dim in zip(windows[-1], dims, strict=True)):
+                raise ValueError(f"window {windows[-1]} leaves the dimensions {dims}")
         inputs = []
-        for _ in range(n_in):
-            code, offset, *strides = take(2 + rank)
-            inputs.append(MapInput(BY_CODE[code], offset, tuple(s - (s >> 31 << 32) for s in strides)))
+        for kind, offset, *strides in records:
+            signed = tuple(s - (s >> 31 << 32) for s in strides)
+            inputs.append(MapInput(BY_CODE[kind & 255], offset, signed, windows[kind >> 8]))
         outputs = tuple(BY_CODE[c] for c in take(n_out))
         instructions = []
         for _ in range(n_instr):
@@ -127,9 +145,12 @@ def run_program(
             slots.append(data[: end - begin].copy())
         else:
             where = np.full(end - begin, item.offset, np.int64)
-            for axis, stride in enumerate(item.strides):
-                where += index[axis] * stride
-            slots.append(data[where])
+            inside = np.full(end - begin, True)
+            window = item.window or [(0, dim) for dim in program.dims]
+            for at, stride, (low, extent) in zip(index, item.strides, window, strict=True):
+                inside &= (low <= at) & (at < low + extent)
+                where += (at - low) * stride
+            slots.append(np.where(inside, data[np.where(inside, where, 0)], data.dtype.type(0)))
     first_out = len(slots)
     slots += [np.empty(0)] * (len(outputs) + program.n_temps)
     with np.errstate(all="ignore"):

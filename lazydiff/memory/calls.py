@@ -28,19 +28,23 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a node's elements lie in a value: element index = offset + sum of index[d] * strides[d]."""
+    """How a node's elements lie in a value, as a map's input does (kernels/program.py).
+
+    Element index = offset + sum of (index[d] - low[d]) * strides[d] inside the window, 0 outside it. Without a window
+    every low is 0 and nothing is outside.
+    """
 
     value: Value
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
+    window: tuple[tuple[int, int], ...] = ()  # (low, extent) of every dimension, not empty nor all of it; or ()
 
     @property
     def contiguous(self) -> bool:
         """True if the view is the whole value, row-major."""
-        return (
-            self.offset == 0 and self.value.elements == math.prod(self.shape) and is_row_major(self.shape, self.strides)
-        )
+        whole = self.offset == 0 and not self.window and self.value.elements == math.prod(self.shape)
+        return whole and is_row_major(self.shape, self.strides)
 
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -87,7 +91,7 @@ class Call:
         at = self.reads.index(old)
         slot = len(self.program.inputs) + self.writes.index(new)
         item = self.program.inputs[at]
-        if at == self.program.tile or item.offset or not is_row_major(self.program.dims, item.strides):
+        if at == self.program.tile or item.offset or item.window or not is_row_major(self.program.dims, item.strides):
             return False
         first = min(k for k, i in enumerate(self.program.instructions) if i.dst == slot)
         return max((k for k, i in enumerate(self.program.instructions) if at in i.arguments), default=-1) <= first

@@ -9,6 +9,7 @@ from lazydiff.dtypes import Dtype, f32
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.calls import Call, Value, View
+from lazydiff.memory.views import collapse
 from lazydiff.plan.model import MAP, Kind
 
 BLOCK = 64  # elements each temporary of a map holds
@@ -28,7 +29,7 @@ class MapBuilder:
 
     def input(self, view: View, load: bool = True) -> Key:
         """The key of an input slot; an input of another dtype is loaded into a temporary first, unless not `load`."""
-        item = (view.value, MapInput(view.value.dtype, view.offset, view.strides))
+        item = (view.value, MapInput(view.value.dtype, view.offset, view.strides, view.window))
         if item not in self.items:
             self.items.append(item)
         at = self.items.index(item)
@@ -59,7 +60,8 @@ class MapBuilder:
 
     def finish(self, results: list[Value], label: str, source: str) -> Call:
         """The call of the program, which writes `results`."""
-        dims, strides = collapse(self.shape, [i.strides for _, i in self.items])
+        items = [i for _, i in self.items]
+        dims, strides, windows = collapse(self.shape, [i.strides for i in items], [i.window for i in items])
         n_in, n_out = len(self.items), len(self.outputs)
         last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
         free: list[int] = []
@@ -85,7 +87,8 @@ class MapBuilder:
             instructions.append(Instruction(opcode, slot(key), first, second, third))
         elements = math.prod(dims)
         block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
-        inputs = tuple(MapInput(i.dtype, i.offset, s) for (_, i), s in zip(self.items, strides, strict=True))
+        views = zip(items, strides, windows, strict=True)
+        inputs = tuple(MapInput(i.dtype, i.offset, s, w) for i, s, w in views)
         program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
         scratch = [Value(self.dtype, n_temps * block, Kind.WORK, "scratch")] if n_temps else []
         reads = [v for v, _ in self.items]
@@ -99,20 +102,3 @@ def copy_call(view: View, label: str, source: str, into: Value | None = None) ->
     opcode = MOVE if dtype.is_float else STORE
     builder.emit(0, opcode.number, [builder.input(view, load=opcode is MOVE)], 0)
     return builder.finish([into or Value(dtype, math.prod(view.shape), Kind.WORK, label)], label, source)
-
-
-def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """Fewest dimensions that give the same element order: extents of 1 go, neighbours that run on are joined."""
-    axes = [a for a, e in enumerate(shape) if e != 1]
-    dims: list[int] = []
-    rows: list[list[int]] = [[] for _ in strides]
-    for a in axes:
-        if dims and all(r[-1] == s[a] * shape[a] for r, s in zip(rows, strides, strict=True)):
-            dims[-1] *= shape[a]
-            for r, s in zip(rows, strides, strict=True):
-                r[-1] = s[a]
-        else:
-            dims.append(shape[a])
-            for r, s in zip(rows, strides, strict=True):
-                r.append(s[a])
-    return tuple(dims), [tuple(r) for r in rows]

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
-from lazydiff.graph.node import Tensor
+from lazydiff.graph.node import Tensor, constant
 from lazydiff.graph.walk import base, topological
 from lazydiff.kernels import linear, reduce
 from lazydiff.kernels.opcodes import BY_NAME
@@ -16,6 +18,7 @@ from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory import select_index, select_window
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
 from lazydiff.memory.programs import MapBuilder, copy_call
+from lazydiff.memory.views import MOVES
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
 
@@ -84,17 +87,15 @@ class Selector:
         if node.op.name == "expect":
             self._expect(node)
             return x
-        if node.op.name == "transpose":
-            axes = [int(a) for a in node.options["axes"]]  # type: ignore[attr-defined]
-            return View(x.value, node.shape, tuple(x.strides[a] for a in axes), x.offset)
-        if node.op.name == "broadcast_to":
-            lead = len(node.shape) - len(x.shape)
-            strides = [0] * lead + [0 if e == 1 else s for e, s in zip(x.shape, x.strides, strict=True)]
-            return View(x.value, node.shape, tuple(strides), x.offset)
+        if node.op.name not in MOVES:
+            return x
+        moved = MOVES[node.op.name](x, node.options)
+        if moved is not None:
+            return moved
         if node.op.name == "reshape":
-            dense = self._whole(source)
-            return View(dense.value, node.shape, row_major(node.shape))
-        return x
+            return View(self._whole(source).value, node.shape, row_major(node.shape))
+        zero = self._leaf(constant(np.zeros((), node.dtype.numpy)))  # nothing but padding is left
+        return View(zero, node.shape, (0,) * node.ndim)
 
     def _expect(self, node: Tensor) -> None:
         leaf = base(node)
@@ -201,7 +202,7 @@ class Selector:
             return False
         at = user.reads.index(value)
         item = program.inputs[at]
-        if not View(value, program.dims, item.strides, item.offset).contiguous:
+        if not View(value, program.dims, item.strides, item.offset, item.window).contiguous:
             return False
         if any(w in product.reads or w.replaces in product.reads for w in user.writes):
             return False
@@ -240,7 +241,7 @@ def _matrix(s: Selector, node: Tensor) -> tuple[Value, bool, int]:
     for transposed in (False, True):
         want = (1, rows) if transposed else (columns, 1)
         fits = all(e == 1 or a == b for e, a, b in zip(node.shape[-2:], view.strides[-2:], want, strict=True))
-        if fits and view.offset == 0:
+        if fits and view.offset == 0 and not view.window:
             step = view.strides[0] if len(node.shape) == 3 and node.shape[0] > 1 else rows * columns
             if step in (0, rows * columns):
                 return view.value, transposed, step

@@ -119,6 +119,12 @@ fma = elementwise(
     arity=3,
     doc="a * b + c with one rounding.",
 )
+join = elementwise(
+    "join",
+    (lambda y, a, b: one(a), lambda y, a, b: one(b)),
+    arity=2,
+    doc="The bits of a or those of b: puts together parts that lie in zeros, so that one of the two is +0 everywhere.",
+)
 
 
 def one(like: Tensor) -> Tensor:

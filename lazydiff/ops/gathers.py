@@ -19,7 +19,7 @@ import numpy as np
 from lazydiff.dtypes import Dtype, f32, f64, i8, i32, u8
 from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.graph.node import Op, Operand, Tensor, apply, constant, declare, user_line
-from lazydiff.ops import moves
+from lazydiff.ops import reductions
 from lazydiff.ops.elementwise import astype, maximum, minimum, together
 from lazydiff.ops.leaves import expect
 from lazydiff.ops.moves import broadcast_to, reshape
@@ -205,7 +205,7 @@ def gather_nd(x: Tensor, indices: Indices) -> Tensor:
         index = constant((_known("gather_nd", found, extents) @ steps).reshape(-1).astype(np.int32))
     else:
         places, dtype = _linear(_watched(found, int(extents.max())), int(extents.prod()), extents)
-        index = reshape(astype(moves.sum(places * steps.astype(dtype.numpy), axis=-1), i32), (-1,))
+        index = reshape(astype(reductions.sum(places * steps.astype(dtype.numpy), axis=-1), i32), (-1,))
     rows = _rows(reshape(x, (-1, *x.shape[depth:])), index, 0)
     return reshape(rows, (*found.shape[:-1], *x.shape[depth:]))
 

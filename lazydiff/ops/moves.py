@@ -1,53 +1,50 @@
-"""Views and reductions: reshape, transpose, broadcast_to; sum, max, min, argmax over axes."""
+"""Moves that are views and cost no bytes: reshape, transpose, broadcast_to, slice, pad, flip, diagonal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from lazydiff.dtypes import Dtype, i32
-from lazydiff.errors import DtypeError, ShapeError
+from lazydiff.errors import ShapeError
 from lazydiff.graph.node import FUNCTIONS, Op, Tensor, apply, call, constant, declare, user_line
-from lazydiff.ops.elementwise import astype, equal, where
 from lazydiff.ops.leaves import checked_shape
 
 Axis = int | tuple[int, ...] | None
-Attrs = dict[str, object]
+Attrs = dict[str, Any]
+Transpose = Callable[[Tensor, tuple[int, ...], Attrs], Tensor]
 
 
-def _same_dtype(shape: object, x: Tensor) -> tuple[tuple[int, ...], Dtype]:
-    return tuple(shape), x.dtype  # type: ignore[arg-type]
-
-
-declare(
-    Op(
-        "reshape",
-        "linear",
-        lambda xs, a: _same_dtype(a["shape"], xs[0]),
-        transpose=lambda ct, which, xs, a: reshape(ct, xs[0].shape),
-        view=True,
+def _view(name: str, shape: Callable[[tuple[int, ...], Attrs], Sequence[int]], transposed: Transpose) -> None:
+    """Declare a linear view by its shape and its transpose: (ct, x's shape, attributes) -> the cotangent of x."""
+    declare(
+        Op(
+            name,
+            "linear",
+            lambda xs, a: (tuple(shape(xs[0].shape, a)), xs[0].dtype),
+            transpose=lambda ct, which, xs, a: transposed(ct, xs[0].shape, a),
+            view=True,
+        )
     )
+
+
+_view("reshape", lambda old, a: a["shape"], lambda ct, old, a: reshape(ct, old))
+_view(
+    "transpose",
+    lambda old, a: [old[i] for i in a["axes"]],
+    lambda ct, old, a: transpose(ct, tuple(int(i) for i in np.argsort(a["axes"]))),
 )
-declare(
-    Op(
-        "transpose",
-        "linear",
-        lambda xs, a: _same_dtype((xs[0].shape[i] for i in a["axes"]), xs[0]),  # type: ignore[attr-defined]
-        transpose=lambda ct, which, xs, a: transpose(ct, tuple(int(i) for i in np.argsort(a["axes"]))),  # type: ignore
-        view=True,
-    )
+_view("broadcast_to", lambda old, a: a["shape"], lambda ct, old, a: _unbroadcast(ct, old))
+_view("flip", lambda old, a: old, lambda ct, old, a: flip(ct, a["axes"]))
+_view("slice", lambda old, a: a["sizes"], lambda ct, old, a: _unslice(ct, old, a))
+_view(
+    "pad",
+    lambda old, a: [low + e + high for low, e, high in zip(a["low"], old, a["high"], strict=True)],
+    lambda ct, old, a: slices(ct, a["low"], old),
 )
-declare(
-    Op(
-        "broadcast_to",
-        "linear",
-        lambda xs, a: _same_dtype(a["shape"], xs[0]),
-        transpose=lambda ct, which, xs, a: _unbroadcast(ct, xs[0].shape),
-        view=True,
-    )
-)
+_view("diagonal", lambda old, a: old[:-1], lambda ct, old, a: _on_diagonal(ct))
 
 
 def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
@@ -87,7 +84,70 @@ def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _unbroadcast(ct: Tensor, shape: tuple[int, ...]) -> Tensor:
     lead = len(ct.shape) - len(shape)
     axes = tuple(i for i in range(len(ct.shape)) if i < lead or (shape[i - lead] == 1 and ct.shape[i] != 1))
-    return reshape(sum(ct, axis=axes), shape)
+    return reshape(call("sum", ct, axis=axes), shape)
+
+
+def slices(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int] | None = None) -> Tensor:
+    """x[start], x[start + step], .. (`size` of them) in each dimension, steps positive (1 without them). A view."""
+    steps = (1,) * x.ndim if steps is None else tuple(steps)
+    starts, sizes = tuple(starts), checked_shape(tuple(sizes))
+    if len(starts) != x.ndim or len(sizes) != x.ndim or len(steps) != x.ndim:
+        raise ShapeError(f"{user_line()}: a slice of {x.shape} by {starts}, {sizes}, {steps}")
+    steps = tuple(1 if size == 1 else step for size, step in zip(sizes, steps, strict=True))
+    ends = [a + (n - 1) * s for a, n, s in zip(starts, sizes, steps, strict=True)]
+    if min((*starts, 0)) < 0 or min((*steps, 1)) < 1 or any(e >= d for e, d in zip(ends, x.shape, strict=True)):
+        raise ShapeError(f"{user_line()}: a slice of {x.shape} from {starts}, sizes {sizes}, steps {steps} leaves it")
+    return x if sizes == x.shape else apply("slice", x, starts=starts, sizes=sizes, steps=steps)
+
+
+def zero_pad(x: Tensor, low: Sequence[int], high: Sequence[int]) -> Tensor:
+    """x with zeros before and behind it in each dimension; any dtype. A view: no bytes."""
+    low, high = tuple(low), tuple(high)
+    if len(low) != x.ndim or len(high) != x.ndim or min((*low, *high, 0)) < 0:
+        raise ShapeError(f"{user_line()}: pad of {x.shape} by {low} before and {high} behind")
+    checked_shape([a + e + b for a, e, b in zip(low, x.shape, high, strict=True)])
+    return apply("pad", x, low=low, high=high) if any((*low, *high)) else x
+
+
+def flip(x: Tensor, axis: Axis = None) -> Tensor:
+    """x backwards along some axes (all without `axis`). A view: no bytes."""
+    axes = tuple(a for a in normal_axes(x, axis) if x.shape[a] != 1)
+    return apply("flip", x, axes=axes) if axes else x
+
+
+def _unslice(ct: Tensor, shape: tuple[int, ...], a: Attrs) -> Tensor:
+    """The cotangent where it was taken from, zeros elsewhere. A step s is s - 1 zeros behind each element."""
+    for axis, step in enumerate(a["steps"]):
+        if step == 1:
+            continue
+        before, size, behind = ct.shape[:axis], ct.shape[axis], ct.shape[axis + 1 :]
+        apart = reshape(ct, (math.prod(before) * size, 1, math.prod(behind)))
+        spread = reshape(zero_pad(apart, (0, 0, 0), (0, step - 1, 0)), (*before, size * step, *behind))
+        ct = slices(spread, (0,) * ct.ndim, (*before, (size - 1) * step + 1, *behind))
+    return zero_pad(ct, a["starts"], [e - s - n for e, s, n in zip(shape, a["starts"], ct.shape, strict=True)])
+
+
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """x[.., i, i + offset, ..] of two axes, as the last axis of the result. A view: no bytes."""
+    if x.ndim < 2:
+        raise ShapeError(f"{user_line()}: diagonal of {x.shape}: it takes two axes")
+    (first,), (second,) = normal_axes(x, axis1), normal_axes(x, axis2)
+    normal_axes(x, (first, second))
+    x = transpose(x, (*(a for a in range(x.ndim) if a not in (first, second)), first, second))
+    rows, columns = x.shape[-2:]
+    size = min(rows + min(offset, 0), columns - max(offset, 0))
+    if size < 1:
+        raise ShapeError(f"{user_line()}: diagonal {offset} of {x.shape[-2:]} has no elements")
+    lead = (0,) * (x.ndim - 2)
+    starts = (*lead, max(-offset, 0), max(offset, 0))
+    return apply("diagonal", slices(x, starts, (*x.shape[:-2], size, size)))
+
+
+def _on_diagonal(ct: Tensor) -> Tensor:
+    """ct (.., n) on the diagonal of zeros (.., n, n)."""
+    numbers = constant(np.arange(ct.shape[-1], dtype=ct.dtype.numpy))
+    diagonal = call("equal", reshape(numbers, (-1, 1)), numbers)
+    return call("where", diagonal, reshape(ct, (*ct.shape, 1)), 0.0)
 
 
 def normal_axes(x: Tensor, axis: Axis) -> tuple[int, ...]:
@@ -98,84 +158,9 @@ def normal_axes(x: Tensor, axis: Axis) -> tuple[int, ...]:
     return tuple(sorted(a % x.ndim for a in named))
 
 
-def _infer_reduce(xs: Sequence[Tensor], a: Attrs) -> tuple[tuple[int, ...], Dtype]:
-    x, axes = xs[0], a["axes"]
-    if not x.dtype.is_float:
-        raise DtypeError(f"{user_line()}: a reduction of {x.dtype}; cast it first: ld.astype(x, ld.f32)")
-    return tuple(s for i, s in enumerate(x.shape) if i not in axes), x.dtype  # type: ignore[operator]
-
-
-def kept(y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A reduction's result with its axes put back as extents of 1."""
-    return reshape(y, tuple(1 if i in axes else s for i, s in enumerate(x.shape)))
-
-
-declare(
-    Op(
-        "sum",
-        "linear",
-        _infer_reduce,
-        transpose=lambda ct, which, xs, a: broadcast_to(kept(ct, xs[0], a["axes"]), xs[0].shape),  # type: ignore
-    )
-)
-
-
-def _winners(y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """d max = sum of dx over the elements that attain it, shared equally between ties, as JAX does."""
-    mask = equal(x, broadcast_to(kept(y, x, axes), x.shape))
-    count = kept(sum(astype(mask, x.dtype), axis=axes), x, axes)
-    return where(mask, 1.0 / count, 0.0)
-
-
-for _name in ("max", "min"):
-    declare(Op(_name, "elementwise", _infer_reduce, partials=(_winners,), reduces="sum"))
-declare(Op("argmax", "constant", lambda xs, a: (_infer_reduce(xs, a)[0], i32)))
-
-
-def _reduction(name: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
-    axes = normal_axes(x, axis)
-    y = apply(name, x, axes=axes) if axes else x
-    return kept(y, x, axes) if keepdims else y
-
-
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
-    """Sum over axes (all without `axis`)."""
-    return _reduction("sum", x, axis, keepdims)
-
-
-def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
-    """Greatest element over axes; NaN wins. The gradient is shared equally between ties."""
-    return _reduction("max", x, axis, keepdims)
-
-
-def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
-    """Least element over axes; NaN wins. The gradient is shared equally between ties."""
-    return _reduction("min", x, axis, keepdims)
-
-
-def argmax(x: Tensor, axis: int = -1) -> Tensor:
-    """Index (i32) of the greatest element along one axis; the first of ties."""
-    return apply("argmax", x, axes=normal_axes(x, axis))
-
-
-def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Mean over axes: the sum divided by the count."""
-    axes = normal_axes(x, axis)
-    return sum(x, axes, keepdims) / float(math.prod(x.shape[i] for i in axes))
-
-
-def var(x: Tensor, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """Variance over axes: the squared distances from the mean, summed and divided by count - ddof."""
-    axes = normal_axes(x, axis)
-    count = math.prod(x.shape[i] for i in axes) - ddof
-    if count <= 0:
-        raise ShapeError(f"{user_line()}: var over {count + ddof} elements with ddof={ddof}")
-    return sum(call("square", x - mean(x, axes, True)), axes, keepdims) / float(count)
-
-
 def zeros_like(x: Tensor) -> Tensor:
     """Zeros of x's shape: a view of one number."""
     return broadcast_to(constant(0.0, x.dtype), x.shape)
 
 
-FUNCTIONS.update(reshape=reshape, transpose=transpose, broadcast_to=broadcast_to, sum=sum, max=max, min=min, mean=mean)
+FUNCTIONS.update(reshape=reshape, transpose=transpose, broadcast_to=broadcast_to, flip=flip)

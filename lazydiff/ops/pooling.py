@@ -12,9 +12,10 @@ from lazydiff.errors import DtypeError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, Op, Tensor, apply, constant, declare, user_line
 from lazydiff.ops.convolution import Attrs, Borders, Padding, Pair, borders, conv2d, one_row, outputs, pair
 from lazydiff.ops.gathers import take
-from lazydiff.ops.moves import broadcast_to, mean, reshape
-from lazydiff.ops.moves import max as greatest
+from lazydiff.ops.moves import broadcast_to, reshape
 from lazydiff.ops.products import matmul
+from lazydiff.ops.reductions import max as greatest
+from lazydiff.ops.reductions import mean
 
 
 def _infer_index(xs: Sequence[Tensor], a: Attrs) -> tuple[tuple[int, ...], Dtype]:

@@ -10,10 +10,11 @@ from lazydiff.dtypes import bool_, f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.ops import elementwise as e
-from lazydiff.ops import moves
+from lazydiff.ops import reductions
 from lazydiff.ops.gathers import take
 from lazydiff.ops.leaves import stop_gradient
-from lazydiff.ops.moves import Axis, argmax, normal_axes, reshape, var
+from lazydiff.ops.moves import Axis, normal_axes, reshape
+from lazydiff.ops.reductions import argmax, var
 
 
 def argmin(x: Tensor, axis: int = -1) -> Tensor:
@@ -27,12 +28,12 @@ def _truth(x: Tensor) -> Tensor:
 
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether an element over axes is true, or is not 0 (NaN is not)."""
-    return e.not_equal(moves.max(_truth(x), axis, keepdims), 0.0)
+    return e.not_equal(reductions.max(_truth(x), axis, keepdims), 0.0)
 
 
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether every element over axes is true, or is not 0 (NaN is not)."""
-    return e.not_equal(moves.min(_truth(x), axis, keepdims), 0.0)
+    return e.not_equal(reductions.min(_truth(x), axis, keepdims), 0.0)
 
 
 def _half(x: Tensor, axis: int, start: int, size: int) -> Tensor:
@@ -76,11 +77,11 @@ def norm(x: Tensor, ord: float = 2, axis: Axis = None, keepdims: bool = False) -
     torch has it (JAX gives NaN for ord 2). ord 2 adds up squares, so it overflows as NumPy's does.
     """
     if ord == 2:
-        return _root(moves.sum(e.square(x), axis, keepdims))
+        return _root(reductions.sum(e.square(x), axis, keepdims))
     if ord == 1:
-        return moves.sum(e.abs(x), axis, keepdims)
+        return reductions.sum(e.abs(x), axis, keepdims)
     if ord == math.inf:
-        return moves.max(e.abs(x), axis, keepdims)
+        return reductions.max(e.abs(x), axis, keepdims)
     raise GraphError(f"{user_line()}: norm with ord={ord!r}; 1, 2 and math.inf go")
 
 
@@ -91,9 +92,9 @@ def logsumexp(x: Tensor, axis: Axis = -1, keepdims: bool = False) -> Tensor:
     gradient of NaN for that one and 0 for the finite ones, as torch.
     """
     axes = normal_axes(x, axis)
-    highest = moves.max(x, axes, True)
+    highest = reductions.max(x, axes, True)
     top = stop_gradient(e.where(e.equal(e.abs(highest), math.inf), 0.0, highest))
-    total = moves.sum(e.exp(x - top), axes, True)
+    total = reductions.sum(e.exp(x - top), axes, True)
     empty = e.equal(total, 0.0)
     found = e.where(empty, -math.inf, e.log(e.where(empty, 1.0, total))) + top
     return found if keepdims else reshape(found, tuple(s for i, s in enumerate(x.shape) if i not in axes))

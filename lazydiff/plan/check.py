@@ -10,7 +10,7 @@ from itertools import pairwise
 from lazydiff.dtypes import FLOATS, Dtype, i32
 from lazydiff.errors import PlanError
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
-from lazydiff.kernels.program import NO_TILE, Program
+from lazydiff.kernels.program import NO_TILE, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, MAX_OPERANDS
 from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
@@ -207,8 +207,9 @@ def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None
     for number, (item, b) in enumerate(zip(program.inputs, step.operands[:n_in], strict=True)):
         if plan.buffers[b].dtype != item.dtype:
             raise PlanError(f"{where}: input {number} is {item.dtype}, its buffer {plan.buffers[b].dtype}")
-        if number != program.tile:
-            reach = [(d - 1) * s for d, s in zip(program.dims, item.strides, strict=True)]
+        extents = [extent for _, extent in item.window] or program.dims
+        if number != program.tile and 0 not in extents:  # an empty window reads nothing
+            reach = [(d - 1) * s for d, s in zip(extents, item.strides, strict=True)]
             low, high = item.offset + sum(r for r in reach if r < 0), item.offset + sum(r for r in reach if r > 0)
             if low < 0 or (high + 1) * item.dtype.itemsize > plan.buffers[b].size_bytes:
                 raise PlanError(f"{where}: input {number} reads elements {low} .. {high} of buffer {b}")
@@ -234,16 +235,18 @@ def _check_tile(where: str, step: Step, program: Program, tile_of: Step | None) 
     if program.tile >= len(program.inputs) or step.operands[program.tile] != out:
         raise PlanError(f"{where}: the tile input is not what the step before it writes")
     item = program.inputs[program.tile]
-    if item.offset or not _row_major(item.strides, program.dims) or program.elements != whole:
+    if not _straight(item, program.dims) or program.elements != whole:
         raise PlanError(f"{where}: the tile input is not read as its rows lie")
     if step.operands[: len(program.inputs)].count(out) != 1:
         raise PlanError(f"{where}: the tile is read twice")
 
 
-def _row_major(strides: tuple[int, ...], dims: tuple[int, ...]) -> bool:
-    """True if the strides are those of a contiguous array; the stride of an extent of 1 does not matter."""
+def _straight(item: MapInput, dims: tuple[int, ...]) -> bool:
+    """True if an input is read whole, from element 0 on; the stride of an extent of 1 does not matter."""
+    if item.offset or item.window:
+        return False
     step = 1
-    for stride, extent in zip(reversed(strides), reversed(dims), strict=True):
+    for stride, extent in zip(reversed(item.strides), reversed(dims), strict=True):
         if extent != 1 and stride != step:
             return False
         step *= extent
@@ -287,7 +290,7 @@ def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> Non
             if other_position < n_in and position < n_in + len(program.outputs):
                 item = program.inputs[other_position]
                 same = (b.offset, b.size_bytes, b.dtype) == (other.offset, other.size_bytes, other.dtype)
-                contiguous = item.offset == 0 and _row_major(item.strides, program.dims)
+                contiguous = _straight(item, program.dims)
                 first_write = min(k for k, i in enumerate(program.instructions) if i.dst == position)
                 reads = [k for k, i in enumerate(program.instructions) if other_position in i.arguments]
                 if same and contiguous and other_position != program.tile and max(reads, default=-1) <= first_write:

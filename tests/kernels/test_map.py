@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from lazydiff.dtypes import ALL, FLOATS, bool_, f32, f64
+from lazydiff.dtypes import ALL, FLOATS, bool_, f32, f64, u8
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program, run_program
 from lazydiff.plan.model import KERNELS, MAP
@@ -101,6 +101,46 @@ def test_views_of_any_rank_are_read_where_their_strides_say(lib, dims, block):
     for begin, end in {(0, size), (size // 3, size), (size // 2, max(size // 2, size - 2))}:
         (found,), (expected,) = both(lib, program, f32, data, begin, end)
         assert found.tobytes() == expected.tobytes(), (begin, end)
+
+
+def windows(dims, rng):
+    """Random (low, extent) of each dimension, inside it; some are whole."""
+    low = [int(rng.integers(0, d)) if rng.integers(2) else 0 for d in dims]
+    return tuple(
+        (a, int(rng.integers(1, d - a + 1)) if rng.integers(3) else d - a) for a, d in zip(low, dims, strict=True)
+    )
+
+
+@pytest.mark.parametrize("dims", [(1,), (9,), (3, 5), (7, 1), (2, 3, 4), (2, 3, 4, 2, 1, 2, 1, 3)], ids=str)
+@pytest.mark.parametrize("block", [1, 3, 64])
+def test_an_input_is_zero_outside_its_window(lib, dims, block):
+    """x where its window has it, plus a reversed u8 under another window."""
+    rng = np.random.default_rng(len(dims))
+    code = (Instruction(LOAD.number, 3, 1), Instruction(BY_NAME["add"].number, 2, 0, 3))
+    for _ in range(30):
+        first, second = windows(dims, rng), windows(dims, rng)
+        sizes = [[e for _, e in w] for w in (first, second)]
+        strides = [row_major(size) for size in sizes]
+        back = MapInput(u8, math.prod(sizes[1]) - 1, tuple(-s for s in strides[1]), second)
+        program = Program(dims, (MapInput(f32, 0, strides[0], first), back), (f32,), 1, block, NO_TILE, code)
+        assert Program.from_words(program.words()) == program
+        x = rng.normal(size=sizes[0]).astype(np.float32)
+        y = rng.integers(0, 255, sizes[1]).astype(np.uint8)
+        size = program.elements
+        for begin, end in {(0, size), (size // 3, size - size // 4)}:
+            (found,), (expected,) = both(lib, program, f32, [x.reshape(-1), y.reshape(-1)], begin, end)
+            assert found.tobytes() == expected.tobytes(), (first, second, begin, end)
+        whole = np.zeros(dims, np.float32)
+        whole[tuple(slice(a, a + e) for a, e in first)] = x
+        whole[tuple(slice(a, a + e) for a, e in second)] += np.flip(y)
+        assert both(lib, program, f32, [x.reshape(-1), y.reshape(-1)])[0][0].tobytes() == whole.tobytes()
+
+
+def test_an_empty_window_reads_nothing(lib):
+    items = (MapInput(f64, 5, (1 << 30,), ((2, 0),)), MapInput(f64, 0, (1,), ((0, 3),)))
+    program = Program((4,), items, (f64,), 0, 64, NO_TILE, (Instruction(BY_NAME["add"].number, 2, 0, 1),))
+    (found,), (expected,) = both(lib, program, f64, [np.ones(1), np.arange(3.0) + 1])
+    assert found.tolist() == expected.tolist() == [1, 2, 3, 0]
 
 
 @pytest.mark.parametrize(("dtype", "tile_dtype"), [(f32, f32), (f64, f32), (f32, f64)], ids=str)

@@ -75,6 +75,50 @@ def test_a_map_that_reads_beyond_its_input(plan):
         refused(with_step(plan, at, change(step, attrs=change(program, inputs=(item, *program.inputs[1:])).words())))
 
 
+def test_windows_that_reach_too_far(plan):
+    """A window keeps to its dimension; what it lets through keeps to the buffer; outside it nothing is read."""
+    at = first(plan, lambda s: s.kernel == MAP and s.program.tile == NO_TILE and len(s.program.dims) == 1)
+    step = plan.entries[0].steps[at]
+    program = step.program
+    (dim,) = program.dims
+    room = plan.buffers[step.operands[0]].size_bytes // program.inputs[0].dtype.itemsize
+
+    def with_input(**fields):
+        item = change(program.inputs[0], **fields)
+        words = change(program, inputs=(item, *program.inputs[1:])).words()
+        return with_step(plan, at, change(step, attrs=words))
+
+    for fields in (
+        {"offset": room - 1, "strides": (1,), "window": ((dim - 1, 1),)},
+        {"offset": room - 1, "strides": (1 - room,), "window": ((1, min(2, dim - 1)),)},
+        {"offset": 1 << 20, "strides": (1 << 30,), "window": ((dim // 2, 0),)},
+    ):
+        fine = with_input(**fields)
+        if not any(plan.buffers[b].overlaps(plan.buffers[step.operands[0]]) for b in step.writes):
+            check(fine)
+            ld.Session(encode(fine))
+        else:
+            refused(fine, "over its operand")  # in place only where all of it is read as it lies
+    for fields in (
+        {"offset": 0, "strides": (0,), "window": ((1, dim),)},
+        {"offset": 0, "strides": (0,), "window": ((dim + 1, 0),)},
+        {"offset": 0, "strides": (0,), "window": ((2, (1 << 32) - 1),)},
+    ):
+        refused(with_input(**fields), "leaves the dimensions")
+    for fields in (
+        {"offset": room, "strides": (0,), "window": ((dim - 1, 1),)},
+        {"offset": 0, "strides": (-1,), "window": ((0, 2),)},
+        {"offset": 0, "strides": (1 << 30,), "window": ((0, 2),)},
+        {"offset": room - 1, "strides": (1,), "window": ((dim - 2, 2),)},
+    ):
+        refused(with_input(**fields), "reads elements")
+    words = list(with_input(offset=0, strides=(0,), window=((0, 1),)).entries[0].steps[at].attrs)
+    words[8] += 1 << 8  # the input's window is number 2 of 1
+    refused(with_step(plan, at, change(step, attrs=tuple(words))), "not a map program")
+    words[6] += 1 << 12  # more windows than inputs
+    refused(with_step(plan, at, change(step, attrs=tuple(words))), "too many")
+
+
 def test_tiles_that_do_not_fit(plan):
     steps = plan.entries[0].steps
     at = max(i for i, s in enumerate(steps) if s.tile_rows > 0)
@@ -108,6 +152,7 @@ def test_a_tile_that_the_map_does_not_read_as_its_rows_lie(plan):
     refused(with_program(tile=next(k for k in range(n) if k != program.tile)), "not what the step before it writes")
     refused(with_tile(offset=1), "as its rows lie")
     refused(with_tile(strides=tuple(2 * s for s in tile.strides)), "as its rows lie")
+    refused(with_tile(window=tuple((0, dim) for dim in program.dims)), "as its rows lie")
     refused(with_program(dims=(program.dims[0] - 1, *program.dims[1:])), "as its rows lie")
 
 

@@ -84,6 +84,25 @@ def test_map_reads_strides_runs_blocks_and_reuses_its_slots(interpreter, tmp_pat
     b.compare(interpreter, tmp_path, 1e-6)
 
 
+def test_an_input_is_zero_outside_its_window(interpreter, tmp_path):
+    rng = np.random.default_rng(6)
+    b = Builder()
+    x, y = b.given(rng.normal(size=12)), b.given(rng.normal(size=9))
+    code = (Instruction(BY_NAME["tanh"].number, 3, 0), Instruction(BY_NAME["add"].number, 2, 3, 1))
+    for block in (1, 4, 64):
+        for k, (first, second) in enumerate(
+            [(((1, 3), (2, 4)), ((0, 3), (0, 3))), (((0, 5), (6, 1)), ((4, 1), (1, 0))), (((0, 4), (0, 3)), ())]
+        ):
+            inputs = (MapInput(f32, 1, (2, 1), first), MapInput(f32, 0, (1, 1), second))
+            if not k:
+                inputs = (MapInput(f32, 3, (4, -1), first), inputs[1])
+            elif k == 2:
+                inputs = (MapInput(f32, 0, (3, 1), first), MapInput(f32, 0, (1, 0), ()))
+            out = b.shown(f"{block}_{k}", 35)
+            b.map([x, y, out, b.buffer(block)], Program((5, 7), inputs, (f32,), 1, block, NO_TILE, code))
+    b.compare(interpreter, tmp_path, 1e-6)
+
+
 def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interpreter, tmp_path):
     rng = np.random.default_rng(5)
     b = Builder()

@@ -35,6 +35,7 @@ def store_bool(d, i, n, A, p, ps):
         p += ps
 
 
+_NOTHING = (0.0,)  # what an input is outside its window
 _MOVE = OPCODES[3][1]
 _STORE = (None, _MOVE, _MOVE, store_i32, store_u8, store_i8, store_bool)
 
@@ -52,9 +53,12 @@ def decode(words, buffers, dtype, places, where):
     """
     _need(len(words) >= 7, where, "no program")
     n_in, n_out, n_temp, n_code, block, tile, rank = words[:7]
+    n_windows, rank = rank >> 8, rank & 255
     slots = n_in + n_out + n_temp
     _need(rank <= 8 and 0 < slots <= 255 and n_out and block, where, "counts out of range")
-    _need(len(words) == 7 + rank + n_in * (2 + rank) + n_out + 2 * n_code, where, "the words do not fit the counts")
+    _need(n_windows <= n_in * rank, where, "counts out of range")
+    at = 7 + rank + n_in * (2 + rank)
+    _need(len(words) == at + n_windows * 2 * rank + n_out + 2 * n_code, where, "the words do not fit the counts")
     _need(len(buffers) == n_in + n_out + (n_temp > 0), where, "operands do not fit the counts")
     _need(tile == 0xFFFFFFFF or tile < n_in, where, "no such tile")
     dims = words[7 : 7 + rank]
@@ -62,19 +66,29 @@ def decode(words, buffers, dtype, places, where):
     for dim in dims:
         _need(0 < dim < 0x80000000, where, "a dimension is out of range")
         count *= dim
+    windows = [None]
+    for _ in range(n_windows):
+        windows.append(tuple([(words[at + 2 * d], words[at + 2 * d + 1]) for d in range(rank)]))
+        for dim, pair in zip(dims, windows[-1]):  # noqa: B905
+            _need(pair[0] + pair[1] <= dim, where, "a window leaves its dimension")
+        at += 2 * rank
     at = 7 + rank
     strides = []
     bases = []
     strided = []
+    windowed = []
     for k in range(n_in):
         got, offset = words[at : at + 2]
         own = [s - 0x100000000 if s & 0x80000000 else s for s in words[at + 2 : at + 2 + rank]]
-        at += 2 + rank
         rows = _row_major(dims)
         if k == tile:  # its bytes are the rows being computed, the concern of the step before
             own, offset = list(rows), 0
+        number, got = got >> 8, got & 255
+        _need(number <= n_windows, where, "input %d has no such window" % k)
+        window = windows[number]
+        _need(k != tile or not window, where, "the tile has a window")
         low = high = offset
-        for dim, stride in zip(dims, own):
+        for dim, stride in zip([e for _, e in window] if window else dims, own):
             if stride < 0:
                 low += (dim - 1) * stride
             else:
@@ -82,11 +96,18 @@ def decode(words, buffers, dtype, places, where):
         region, _, kind, _, size = buffers[k]
         _need(region != 2 and got == kind, where, "input %d has another dtype" % k)
         inside = low >= 0 and (high + 1) * _ITEM[kind] <= size
-        _need(k == tile or inside, where, "input %d ends outside its buffer" % k)
-        if offset or own != rows or k == tile:
+        empty = window and 0 in [e for _, e in window]
+        _need(k == tile or inside or empty, where, "input %d ends outside its buffer" % k)
+        if offset or own != rows or k == tile or window:
             strided.append(k)
+        if window:
+            windowed.append((k, places[k][0], own[-1], window))
+            for pair, stride in zip(window, own):
+                offset -= pair[0] * stride
         bases.append(places[k][1] + offset)
         strides.append(own)
+        at += 2 + rank
+    at += n_windows * 2 * rank
     for k in range(n_in, n_in + n_out):
         region, _, kind, _, size = buffers[k]
         _need(region == 0, where, "output %d is not in RAM" % (k - n_in))
@@ -105,13 +126,18 @@ def decode(words, buffers, dtype, places, where):
             bases.append(first + k * block)
     kinds = [b[2] for b in buffers[: n_in + n_out]] + [dtype] * n_temp
     code = _code(words[at:], n_in, n_out, kinds, dtype, where)
-    outer, inner, strides = _collapse(dims, strides)
+    if windowed:
+        outer, inner = tuple(dims[:-1]), dims[-1]
+    else:
+        outer, inner, strides = _collapse(dims, strides)
     steps = [own[-1] for own in strides] + [1] * (n_out + n_temp)
     views = tuple([(k, bases[k], own[-1], tuple(own[:-1])) for k, own in enumerate(strides) if k != tile])
     if tile < n_in:
         steps[tile] = 1
     limit = block if n_temp else count
-    return (code, arrays, list(bases), steps, bases, views, outer, inner, n_in, n_in + n_out, tile, limit), count, strided
+    ports = n_in, n_in + n_out, tile
+    windowed = tuple(windowed)
+    return (code, arrays, list(bases), steps, bases, views, windowed, outer, inner, ports, limit), count, strided
 
 
 def _code(words, n_in, n_out, kinds, dtype, where):
@@ -183,9 +209,25 @@ def _collapse(dims, strides):
     return tuple(dims[:-1]), dims[-1], strides
 
 
+def _inside(window, outer, row, column):
+    """True if the block from this column of this row on lies in the window: (low, extent) of each dimension."""
+    axis = len(outer)
+    at = column
+    while True:
+        low, extent = window[axis]
+        if not low <= at < low + extent:
+            return False
+        if not axis:
+            return True
+        axis -= 1
+        at = row % outer[axis]
+        row //= outer[axis]
+
+
 def run(args, begin, end):
     """Compute elements begin..end-1 of every output."""
-    code, A, P, S, bases, views, outer, inner, n_in, n_io, tile, limit = args
+    code, A, P, S, bases, views, windowed, outer, inner, ports, limit = args
+    n_in, n_io, tile = ports
     at = begin
     while at < end:
         row = at // inner
@@ -195,6 +237,12 @@ def run(args, begin, end):
             n = limit
         if n > end - at:
             n = end - at
+        for _, _, _, window in windowed:  # a block lies inside every window or outside
+            low, extent = window[-1]
+            if column < low:
+                n = min(n, low - column)
+            elif column < low + extent:
+                n = min(n, low + extent - column)
         for k, base, stride, strides in views:
             base += column * stride
             left = row
@@ -205,6 +253,13 @@ def run(args, begin, end):
                 base += left % dim * strides[axis]
                 left //= dim
             P[k] = base
+        for k, data, stride, window in windowed:
+            if _inside(window, outer, row, column):
+                A[k] = data
+                S[k] = stride
+            else:
+                A[k] = _NOTHING
+                P[k] = S[k] = 0
         if tile < n_in:
             P[tile] = bases[tile] + at - begin
         for k in range(n_in, n_io):

@@ -325,9 +325,7 @@ def f45(d, i, n, A, p, ps, B, q, qs):  # fmod
 
 def f46(d, i, n, A, p, ps, B, q, qs):  # join
     for i in range(i, i + n):
-        a = A[p]
-        b = B[q]
-        d[i] = b if a == 0.0 else a
+        d[i] = -(-A[p] - B[q])
         p += ps
         q += qs
 
