@@ -33,7 +33,8 @@ class Op:
     in its place: no derivative), called only for inputs that are differentiated; `transpose(ct, which, xs, attrs)`
     gives the cotangent of input `which` of an op that is linear in each of its inputs. An op with `reduces` multiplies
     by its partials and then applies that linear op. An op without a rule is piecewise constant: its derivative is
-    structurally zero. `view` ops cost no bytes.
+    structurally zero. `view` ops cost no bytes. An op with an `expansion` has no kernel: once derivatives are
+    taken by its own rule, compile() computes expansion(*xs) in its place.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Op:
     reduces: str | None = None
     opcode: str | None = None
     view: bool = False
+    expansion: Callable[..., Tensor] | None = None
 
 
 OPS: dict[str, Op] = {}

@@ -26,17 +26,26 @@ def _infer_number(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple
     return _infer_float(xs, attrs) if integer is None else (xs[0].shape, integer)
 
 
-def elementwise(name: str, partials: Partials = (), *, arity: int = 1, doc: str = "") -> Callable[..., Tensor]:
+def elementwise(
+    name: str,
+    partials: Partials = (),
+    *,
+    arity: int = 1,
+    doc: str = "",
+    expansion: Callable[..., Tensor] | None = None,
+) -> Callable[..., Tensor]:
     """Declare an op and give the public function: operands broadcast as in NumPy, numbers take the tensors' dtype.
 
     `partials` has a rule (y, *xs) -> d y / d x for each input, which runs only when that derivative is asked for;
-    without any the op is piecewise constant.
+    without any the op is piecewise constant. The opcode of this name computes it, or else the graph that `expansion`
+    makes of the operands.
     """
     if partials and len(partials) != arity:
         raise ValueError(f"{name} has {arity} operands and {len(partials)} partials")
     kind = "elementwise" if partials else "constant"
     infer = _infer_number if name in ARITHMETIC else _infer_float
-    declare(Op(name, kind, infer, partials=partials, opcode=name))
+    opcode = None if expansion else name
+    declare(Op(name, kind, infer, partials=partials, opcode=opcode, expansion=expansion))
 
     def function(*operands: Operand) -> Tensor:
         if len(operands) != arity:

@@ -99,9 +99,23 @@ def _gradient_is_past(n: Tensor) -> Tensor | None:
     return n.inputs[0]
 
 
-def simplify(roots: Sequence[Tensor]) -> list[Tensor]:
-    """The roots rewritten until no row applies, bottom-up."""
+def expand(roots: Sequence[Tensor]) -> list[Tensor]:
+    """The roots with every op that has an expansion replaced by it."""
     done: dict[int, Tensor] = {}
+    for node in topological(roots):
+        inputs = tuple(done[id(i)] for i in node.inputs)
+        with source_of(node):
+            if node.op.expansion:
+                done[id(node)] = node.op.expansion(*inputs)
+            else:
+                done[id(node)] = node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
+    return [done[id(r)] for r in roots]
+
+
+def simplify(roots: Sequence[Tensor]) -> list[Tensor]:
+    """The roots, expanded, then rewritten until no row applies, bottom-up."""
+    done: dict[int, Tensor] = {}
+    roots = expand(roots)
     for node in topological(roots):
         inputs = tuple(done[id(i)] for i in node.inputs)
         with source_of(node):
