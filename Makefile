@@ -5,7 +5,7 @@ RUN := $(BIN)/python
 C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/run/csrc/*)
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench wheel clean
+.PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench accuracy wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 
 bench: $(BIN)/.dev ## the numbers in the README
 	$(RUN) -m tools.bench
+
+accuracy: $(BIN)/.dev ## the worst error of each function over all floats; an hour or two
+	$(RUN) tools/accuracy.py
 
 wheel: $(BIN)/.dev ## dist/lazydiff-*.whl
 	$(BIN)/pip wheel -q --no-deps -w dist .
