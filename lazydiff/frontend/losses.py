@@ -7,8 +7,6 @@ Targets and labels that are inputs are checked at every run before anything is c
 
 from __future__ import annotations
 
-import numpy as np
-
 from lazydiff.dtypes import f32, i32
 from lazydiff.errors import DtypeError, GraphError, ShapeError
 from lazydiff.frontend.transforms import custom_derivative
@@ -259,6 +257,5 @@ def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reductio
 def cosine_similarity(a: Tensor, b: Operand, axis: int = -1, eps: float = 1e-8) -> Tensor:
     """sum(a b) / (max(|a|, eps) max(|b|, eps)) over one axis, broadcasting; 0 for a zero vector, as torch has it."""
     x, y = e.broadcast(*e.together(a, b))
-    least = float(np.float32(eps) ** 2)
-    norms = [e.sqrt(e.maximum(sum(e.square(v), axis), least)) for v in (x, y)]
+    norms = [e.sqrt(e.maximum(sum(e.square(v), axis), eps * eps)) for v in (x, y)]
     return sum(x * y, axis) / (norms[0] * norms[1])

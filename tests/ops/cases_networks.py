@@ -21,6 +21,7 @@ SIGNS = np.sign(normal(5, 4))
 WEIGHT = between(4)
 
 TWO = np.array([0.5, -0.5]), np.array([2.0, 0.5])
+START = normal(2, 4)
 
 
 def running(x, channels):
@@ -67,5 +68,15 @@ CASES = {
     "attention causal": (
         lambda q, k, v, m: ld.scaled_dot_product_attention(q, k, v, m * 1, causal=True, scale=0.3),
         [normal(2, 1, 4, 3), normal(2, 4, 3), normal(4, 2), normal(4, 4)],
+    ),
+    "rnn_cell": (ld.rnn_cell, [normal(2, 3), normal(2, 4), normal(3, 4), normal(4, 4), normal(4), normal(4)]),
+    "gru_cell": (ld.gru_cell, [normal(2, 3), normal(2, 4), normal(3, 12), normal(4, 12), normal(12), normal(12)]),
+    "lstm_cell": (
+        lambda x, h, c, w, v, b: ld.stack(ld.lstm_cell(x, (h, c), w, v, b)),
+        [normal(2, 3), normal(2, 4), normal(2, 4), normal(3, 16), normal(4, 16), normal(16)],
+    ),
+    "unroll": (
+        lambda x, w, v: ld.unroll(lambda x, h: ld.rnn_cell(x, h, w, v), x, ld.constant(START.astype(x.dtype.numpy)))[0],
+        [normal(2, 3, 2), normal(2, 4), 0.5 * normal(4, 4)],
     ),
 }  # fmt: skip
