@@ -43,7 +43,10 @@ class Optimizer:
 
 
 def _counter(name: str) -> Callable[[], tuple[Tensor | None, Updates]]:
-    """The state "<name>.step": updates made so far. f32 counts to 2**24 and then stands still."""
+    """The state "<name>.step": updates made so far.
+
+    An f32, as a sum of i32 is computed in f64, which small devices lack; it counts to 2**24 and then stands still.
+    """
 
     def begin() -> tuple[Tensor | None, Updates]:
         step = state(f"{name}.step", np.zeros((), np.float32))

@@ -144,6 +144,7 @@ def test_the_bias_corrections_are_computed_once_for_all_parameters():
         return sum(s.kernel == 1 and s.program.elements == 1 and "tanh" in s.label for s in steps(count))
 
     assert scalars(1) == scalars(4) > 0
+    assert sum(bool(s.tile_rows) for s in steps(4)) == 4
 
 
 def test_clip_by_global_norm_scales_all_gradients_together():
