@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast, overload
 
 from lazydiff.errors import GraphError, ShapeError
-from lazydiff.graph.node import Operand, Tensor, call, user_line
+from lazydiff.graph.node import Operand, Tensor, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.products import matmul
+from lazydiff.ops.rearrange import stack
 
 State = TypeVar("State", bound="Tensor | tuple[Tensor, ...]")
 
@@ -127,4 +128,4 @@ def unroll(
     for x in steps:
         state = cell(x, state)
         outputs.append(state[0] if isinstance(state, tuple) else cast(Tensor, state))
-    return (call("stack", outputs, 1) if isinstance(xs, Tensor) else outputs), state
+    return (stack(outputs, 1) if isinstance(xs, Tensor) else outputs), state
