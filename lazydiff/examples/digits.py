@@ -8,18 +8,18 @@ Data: the UCI handwritten digits (data/digits.txt). The last quarter of the imag
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 
 import lazydiff as ld
+from lazydiff.examples.terminal import progress
 from lazydiff.plan.lifetimes import entry_lives
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.run.heap import count_allocations
@@ -118,22 +118,6 @@ def accuracy(session: ld.Session, images: np.ndarray, labels: np.ndarray) -> flo
         found = np.asarray(session.infer(x=padded))[: len(some)]
         right += int((found == labels[first : first + BATCH]).sum())
     return right / len(images)
-
-
-@contextlib.contextmanager
-def progress(what: str, total: int, show: bool) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal (with rich, from the extra `examples`); nothing elsewhere."""
-    if not show:
-        yield lambda loss: None
-        return
-    try:
-        from rich.progress import Progress
-    except ImportError:
-        yield lambda loss: None
-        return
-    with Progress(transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda loss: bar.update(task, advance=1, description=f"{what}, loss {loss:.3f}")
 
 
 def run(folder: str, say: Callable[[str], None], show_bar: bool) -> dict[str, object]:
