@@ -13,7 +13,7 @@ from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops import leaves
 from lazydiff.ops.reductions import sum as total
-from lazydiff.passes.retype import retype
+from lazydiff.passes.retype import freed_name, retype
 from lazydiff.pipeline import compile as compile_plan
 from lazydiff.plan.model import Plan
 from lazydiff.run.session import Session
@@ -80,7 +80,7 @@ def check_grads(
 
 
 def _graph(f: Tensor | Callable[..., Tensor], args: object) -> tuple[Tensor, Arrays]:
-    """The graph in f64 and the values of its inputs, parameters and states by name."""
+    """The graph in f64, all its leaves made inputs, and their values by name."""
     if isinstance(f, Tensor):
         if not isinstance(args, Mapping):
             raise GraphError(f"{user_line()}: check_grads of a graph takes its inputs as a dict by name")
@@ -91,7 +91,7 @@ def _graph(f: Tensor | Callable[..., Tensor], args: object) -> tuple[Tensor, Arr
         y = f(*(leaves.input(n, a.shape, f64 if a.dtype.kind == "f" else _integer(a)) for n, a in given.items()))
     if not isinstance(y, Tensor) or not y.dtype.is_float:
         raise GraphError(f"{user_line()}: check_grads takes a graph of floats, not {y!r}")
-    stored = {n.name: n.data for n in topological([y]) if n.op.name in ("param", "state") and n.data is not None}
+    stored = {freed_name(n): n.data for n in topological([y]) if n.op.name in ("param", "state") and n.data is not None}
     values = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in (stored | given).items()}
     return retype([y], f64, free=True)[0], values
 

@@ -84,20 +84,21 @@ def table(plan: Plan) -> str:
     lives = [entry_lives(plan, entry) for entry in plan.entries]
     flash = flash_bytes(plan)
     code = flash - len(plan.consts) - len(plan.init)
+    widths = [max(12, len(entry.name) + 2) for entry in plan.entries]
     lines = [
         f"RAM   {number(plan.ram_bytes):>9} B   everything that changes, in one block for {_names(plan.entries)}",
         f"flash {number(flash):>9} B   steps and tables {number(code)}, constants {number(len(plan.consts))}, "
         f"first values {number(len(plan.init))}",
         "",
-        _row("bytes at the peak", [entry.name for entry in plan.entries]),
+        _row("bytes at the peak", [entry.name for entry in plan.entries], widths),
     ]
     kinds = [by_kind(each) for each in lives]
     for kind in KINDS:
-        lines.append(_row(f"  {kind}", [number(k[kind]) for k in kinds]))
+        lines.append(_row(f"  {kind}", [number(k[kind]) for k in kinds], widths))
     lines += [
-        _row("lower bound", [number(each.lower_bound_bytes) for each in lives]),
-        _row("arena", [number(each.arena_bytes) for each in lives]),
-        _row("arena / lower bound", [f"{each.arena_over_bound:.3f}" for each in lives]),
+        _row("lower bound", [number(each.lower_bound_bytes) for each in lives], widths),
+        _row("arena", [number(each.arena_bytes) for each in lives], widths),
+        _row("arena / lower bound", [f"{each.arena_over_bound:.3f}" for each in lives], widths),
     ]
     for each in lives:
         lines += ["", *_peak(each)]
@@ -116,8 +117,8 @@ def _names(entries: tuple[Entry, ...]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _row(head: str, cells: list[str]) -> str:
-    return f"{head:<20}" + "".join(f"{cell:>12}" for cell in cells)
+def _row(head: str, cells: list[str], widths: list[int]) -> str:
+    return f"{head:<20}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _shape(plan: Plan, symbol: Symbol) -> str:

@@ -53,3 +53,8 @@ def test_bad_calls():
         ld.check_grads(graph()[0], [np.ones(3)])
     with pytest.raises(ld.GraphError, match="nothing to differentiate"):
         ld.check_grads(lambda i: ld.astype(i, ld.f32) * 2, [np.arange(3)])
+
+
+def test_a_parameter_may_be_named_out_or_like_an_input():
+    x, same, out = ld.input("x", (3,), ld.f64), ld.param("x", np.ones(3)), ld.param("out", np.full(3, 2.0))
+    ld.check_grads((ld.exp(x * same) * out).sum(), {"x": RNG.normal(size=3)}, order=1)

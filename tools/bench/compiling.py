@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from lazydiff.examples import digits
+from lazydiff.examples import digits, pinn
 from lazydiff.plan.lifetimes import entry_lives
 from tools import sizes
 from tools.bench.networks import resnet8, unrolled
@@ -47,6 +47,7 @@ def rows() -> list[Row]:
             "s",
             2.0,
         ),
+        Row("PINN for Burgers' equation: trace to plan", _compile_seconds(lambda: pinn.burgers(0.03).plan), "s", 2.0),
         Row("import lazydiff beyond NumPy's own import", 1e3 * beyond, "ms", 60.0),
         Row("demo network: RAM", plan.ram_bytes, "B", 80 * 1024),
     ]
