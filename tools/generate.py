@@ -26,7 +26,7 @@ _SRC = "c_kernels/src/"
 
 FILES: list[tuple[str, Callable[[], str]]] = [
     (_SRC + "lzd_attrs.h", lambda: render_attrs(_KERNELS, _OPCODES)),
-    (_SRC + "lzd_table.c", lambda: render_table(_KERNELS, _OPCODES, FLOATS)),
+    (_SRC + "lzd_table.c", lambda: render_table(dict.fromkeys(FLOATS, _KERNELS), dict.fromkeys(FLOATS, _OPCODES))),
     (_SRC + "k_ops_f32.c", lambda: render_ops(_OPCODES, f32)),
     (_SRC + "k_ops_f64.c", lambda: render_ops(_OPCODES, f64)),
     ("lazydiff/run/csrc/native.c", native_source),

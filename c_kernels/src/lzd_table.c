@@ -278,7 +278,7 @@ const uint8_t lzd_op_arity[] = {
     [65] = 3,
 };
 const uint32_t lzd_op_count = sizeof lzd_op_arity;
-const lzd_op_f32 lzd_ops_f32[] = {
+const lzd_op_f32 lzd_ops_f32[66] = {
     [3] = lzd_op_move_f32,
     [4] = lzd_op_neg_f32,
     [5] = lzd_op_abs_f32,
@@ -332,7 +332,7 @@ const lzd_op_f32 lzd_ops_f32[] = {
     [64] = lzd_op_where_f32,
     [65] = lzd_op_fma_f32,
 };
-const lzd_op_f64 lzd_ops_f64[] = {
+const lzd_op_f64 lzd_ops_f64[66] = {
     [3] = lzd_op_move_f64,
     [4] = lzd_op_neg_f64,
     [5] = lzd_op_abs_f64,

@@ -20,10 +20,10 @@ _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every
 def tables_of(plan: Plan) -> dict[str, str]:
     """The text, by file name, of lzd_table.c and k_ops_<dtype>.c with what this plan uses and nothing else."""
     steps, opcodes = _steps(plan), _opcodes(plan)
-    kernels = [KERNELS[number] for number in sorted({step.kernel for step in steps})]
-    text = {"lzd_table.c": render_table(kernels, opcodes, _dtypes(steps))}
-    for dtype in _dtypes([step for step in steps if step.kernel == MAP]):
-        text[f"k_ops_{dtype.name}.c"] = render_ops(opcodes, dtype)
+    kernels = {d: [KERNELS[n] for n in sorted({s.kernel for s in steps if s.dtype == d})] for d in _dtypes(steps)}
+    text = {"lzd_table.c": render_table(kernels, opcodes)}
+    for dtype, used in opcodes.items():
+        text[f"k_ops_{dtype.name}.c"] = render_ops(used, dtype)
     return text
 
 
@@ -58,9 +58,13 @@ def _steps(plan: Plan) -> list[Step]:
     return [step for entry in plan.entries for step in entry.steps]
 
 
-def _opcodes(plan: Plan) -> list[Opcode]:
-    maps = [step.program for step in _steps(plan) if step.kernel == MAP]
-    return [OPCODES[n] for n in sorted({i.opcode for program in maps for i in program.instructions})]
+def _opcodes(plan: Plan) -> dict[Dtype, list[Opcode]]:
+    maps = [step for step in _steps(plan) if step.kernel == MAP]
+    found: dict[Dtype, list[Opcode]] = {}
+    for dtype in _dtypes(maps):
+        numbers = {i.opcode for step in maps if step.dtype == dtype for i in step.program.instructions}
+        found[dtype] = [OPCODES[n] for n in sorted(numbers)]
+    return found
 
 
 def _dtypes(steps: list[Step]) -> list[Dtype]:

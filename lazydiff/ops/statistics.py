@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from lazydiff.dtypes import bool_, f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops import reductions
-from lazydiff.ops.gathers import take
 from lazydiff.ops.leaves import stop_gradient
-from lazydiff.ops.moves import Axis, normal_axes, reshape
+from lazydiff.ops.moves import Axis, normal_axes, reshape, slices
 from lazydiff.ops.reductions import argmax, var
 
 
@@ -36,8 +33,9 @@ def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa
     return e.not_equal(reductions.min(_truth(x), axis, keepdims), 0.0)
 
 
-def _half(x: Tensor, axis: int, start: int, size: int) -> Tensor:
-    return take(x, np.arange(start, start + size), axis)
+def _part(x: Tensor, axis: int, start: int, size: int) -> Tensor:
+    starts = [start if a == axis else 0 for a in range(x.ndim)]
+    return slices(x, starts, [size if a == axis else e for a, e in enumerate(x.shape)])
 
 
 def prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -52,8 +50,8 @@ def prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         while y.shape[a] > 1:
             half, rest = divmod(y.shape[a], 2)
             if rest:
-                odd.append(_half(y, a, 2 * half, 1))
-            y = _half(y, a, 0, half) * _half(y, a, half, half)
+                odd.append(_part(y, a, 2 * half, 1))
+            y = _part(y, a, 0, half) * _part(y, a, half, half)
         for tail in odd:
             y = y * tail
     return y if keepdims else reshape(y, tuple(s for i, s in enumerate(x.shape) if i not in axes))

@@ -221,6 +221,19 @@ def test_a_float64_plan_keeps_its_bits_too(tmp_path: Path) -> None:
     assert not [p.name for p in tmp_path.glob("k_*_f32.c")]
 
 
+def test_a_plan_that_counts_in_f64_beside_its_f32_builds(tmp_path: Path) -> None:
+    count, w = ld.state("count", [2**24], ld.i32), ld.param("w", np.ones(3, np.float32))
+    loss = ld.square(w * ld.astype(count, ld.f32)).sum()
+    plan = ld.compile(train=ld.train_step(loss, ld.sgd(0.1), updates=[(count, count + 1)]))
+    assert {s.dtype for s in plan.entries[0].steps} == {ld.f32, ld.f64}
+    ld.export_c(plan, tmp_path, name="counter")
+    done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+    assert run(tmp_path / "selftest.out", cwd=tmp_path).stdout.endswith("selftest: ok\n")
+    assert not (tmp_path / "k_reduce_f64.c").exists()
+    assert "lzd_op_multiply_f64" not in (tmp_path / "lzd_table.c").read_text()
+
+
 def test_an_entry_without_training_can_be_the_selftest(tmp_path: Path) -> None:
     ld.export_c(small_plan(), tmp_path, name="iris", entry="infer")
     done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
