@@ -169,7 +169,7 @@ from lazydiff.ops.pooling import (
     resize,
 )
 from lazydiff.ops.products import matmul
-from lazydiff.ops.random import bernoulli, dropout, next_key, random_key, uniform
+from lazydiff.ops.random import bernoulli, dropout, next_key, normal, random_key, uniform
 from lazydiff.ops.rearrange import (
     concat,
     expand_dims,
@@ -365,6 +365,7 @@ __all__ = [
     "nll",
     "no_derivative",
     "norm",
+    "normal",
     "not_equal",
     "one_hot",
     "pad",

@@ -120,3 +120,18 @@ def test_what_is_no_key_no_rate_and_no_seed_is_refused():
         ld.random_key("k", -1)
     with pytest.raises(ld.GraphError, match="stream"):
         ld.uniform(key, (3,), stream=-1)
+
+
+@pytest.mark.parametrize("dtype", [ld.f32, ld.f64], ids=str)
+def test_normal_numbers_have_the_moments_of_the_normal_distribution(dtype):
+    key, count = ld.random_key("key", 12), 20000
+    plan = ld.compile(f={"z": ld.normal(key, (count,), dtype), "other": ld.normal(key, (count,), dtype, stream=1)})
+    found = ld.Session(plan).f()
+    z = found["z"].astype(np.float64)
+    for power, moment, deviation in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs((z**power).mean() - moment) < 4 * np.sqrt(deviation / count), power
+    assert abs(np.corrcoef(z, found["other"])[0, 1]) < 0.03
+    for name, value in Reference(plan).run("f").items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ld.GraphError, match="stream"):
+        ld.normal(key, (3,), stream=2**30)
