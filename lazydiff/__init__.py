@@ -55,7 +55,7 @@ from lazydiff.frontend.schedules import (
     piecewise_constant,
     step_decay,
 )
-from lazydiff.frontend.training import train_step
+from lazydiff.frontend.training import parameters, train_step
 from lazydiff.frontend.transforms import (
     custom_derivative,
     derivative,
@@ -370,6 +370,7 @@ __all__ = [
     "one_hot",
     "pad",
     "param",
+    "parameters",
     "permute_dims",
     "piecewise_constant",
     "power",

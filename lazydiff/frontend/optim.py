@@ -67,7 +67,7 @@ def _check(what: str, rate: Rate, **numbers: float) -> None:
     elif not callable(rate) and not np.isfinite(rate):
         raise GraphError(f"{user_line()}: {what} with learning_rate={rate!r}")
     for name, value in numbers.items():
-        below = 1.0 if name.startswith("beta") or name == "alpha" else math.inf
+        below = 1.0 if name in ("b1", "b2", "alpha") else math.inf
         if not 0 <= value < below:
             raise GraphError(f"{user_line()}: {what} with {name}={value!r}; it is from 0{', below 1' * (below == 1)}")
 
@@ -146,23 +146,24 @@ def _correction(beta: float, updates: Tensor) -> Tensor:
 def _adam(
     name: str,
     rate: Rate,
-    betas: tuple[float, float],
+    b1: float,
+    b2: float,
     eps: float,
     decay: float,
     spared: Sequence[str],
     decoupled: bool,
 ) -> Optimizer:
-    _check(name, rate, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=decay)
+    _check(name, rate, b1=b1, b2=b2, eps=eps, weight_decay=decay)
 
     def rule(w: Tensor, g: Tensor, step: Tensor | None) -> Updates:
         assert step is not None
         count, eta = e.astype(step, w.dtype) + 1.0, _rate(rate, step, w.dtype)
-        back = _minus(eta / _correction(betas[0], count))
-        widen = 1.0 / e.sqrt(_correction(betas[1], count))
+        back = _minus(eta / _correction(b1, count))
+        widen = 1.0 / e.sqrt(_correction(b2, count))
         if not decoupled:
             g = _with_decay(w, g, decay, spared)
         m, v = _slot(w, "m"), _slot(w, "v")
-        new_m, new_v = _average(betas[0], m, g), _average(betas[1], v, e.square(g))
+        new_m, new_v = _average(b1, m, g), _average(b2, v, e.square(g))
         here = _decay_of(w, decay, spared) if decoupled else 0.0
         old = w * (1.0 - eta * here) if here else w
         return [(m, new_m), (v, new_v), (w, e.fma(back, new_m / e.fma(e.sqrt(new_v), widen, eps), old))]
@@ -172,7 +173,8 @@ def _adam(
 
 def adam(
     learning_rate: Rate = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
+    b1: float = 0.9,
+    b2: float = 0.999,
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     no_decay: Sequence[str] = (),
@@ -184,19 +186,20 @@ def adam(
     eps), where t counts updates from 1. `weight_decay` is added to the gradient (see sgd, also for `learning_rate` and
     `no_decay`); adamw has the decoupled one. Two optimizers in one plan need two names.
     """
-    return _adam(name, learning_rate, betas, eps, weight_decay, no_decay, decoupled=False)
+    return _adam(name, learning_rate, b1, b2, eps, weight_decay, no_decay, decoupled=False)
 
 
 def adamw(
     learning_rate: Rate = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
+    b1: float = 0.9,
+    b2: float = 0.999,
     eps: float = 1e-8,
     weight_decay: float = 1e-2,
     no_decay: Sequence[str] = (),
     name: str = "adamw",
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): first w <- w (1 - learning_rate weight_decay)."""
-    return _adam(name, learning_rate, betas, eps, weight_decay, no_decay, decoupled=True)
+    return _adam(name, learning_rate, b1, b2, eps, weight_decay, no_decay, decoupled=True)
 
 
 def rmsprop(
@@ -260,7 +263,8 @@ def adagrad(
 
 def lion(
     learning_rate: Rate = 1e-4,
-    betas: tuple[float, float] = (0.9, 0.99),
+    b1: float = 0.9,
+    b2: float = 0.99,
     weight_decay: float = 0.0,
     no_decay: Sequence[str] = (),
     name: str = "lion",
@@ -269,13 +273,13 @@ def lion(
 
     Then m <- b2 m + (1 - b2) g; half the state of adam. sign(0) is 0.
     """
-    _check("lion", learning_rate, beta1=betas[0], beta2=betas[1], weight_decay=weight_decay)
+    _check("lion", learning_rate, b1=b1, b2=b2, weight_decay=weight_decay)
 
     def rule(w: Tensor, g: Tensor, step: Tensor | None) -> Updates:
         back = _minus(_rate(learning_rate, step, w.dtype))
         m = _slot(w, "m")
-        move = e.sign(_average(betas[0], m, g))
-        return [(m, _average(betas[1], m, g)), (w, e.fma(back, _with_decay(w, move, weight_decay, no_decay), w))]
+        move = e.sign(_average(b1, m, g))
+        return [(m, _average(b2, m, g)), (w, e.fma(back, _with_decay(w, move, weight_decay, no_decay), w))]
 
     return Optimizer(name, rule, _counted(name, learning_rate))
 

@@ -11,7 +11,8 @@ import numpy as np
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import OPS, Operand, Tensor, call, constant, make, user_line
 from lazydiff.ops.elementwise import one
-from lazydiff.ops.moves import zeros_like
+from lazydiff.ops.moves import zero_pad, zeros_like
+from lazydiff.ops.rearrange import stack
 from lazydiff.passes import differentiate, taylor
 from lazydiff.passes.custom import CustomRule, Rule
 from lazydiff.passes.substitute import substitute as _substitute
@@ -118,10 +119,10 @@ def jacobian(y: Tensor, wrt: Tensor, mode: str = "auto") -> Tensor:
     forward = mode == "forward" or (mode == "auto" and wrt.size < y.size)
     if forward:
         columns = [taylor.jvp([y], [wrt], [seed])[0] for seed in _basis(wrt)]
-        stacked = call("reshape", call("stack", columns, -1), (*y.shape, *wrt.shape))
+        stacked = call("reshape", stack(columns, -1), (*y.shape, *wrt.shape))
     else:
         rows = [differentiate.vjp([y], [wrt], [seed])[0] for seed in _basis(y)]
-        stacked = call("reshape", call("stack", rows, 0), (*y.shape, *wrt.shape))
+        stacked = call("reshape", stack(rows, 0), (*y.shape, *wrt.shape))
     return stacked
 
 
@@ -129,7 +130,7 @@ def _basis(x: Tensor) -> list[Tensor]:
     """The unit vectors of x's shape, each a padded view of one number."""
     single = call("broadcast_to", constant(1.0, x.dtype), (1,) * x.ndim)
     places = np.ndindex(x.shape) if x.ndim else iter([()])
-    return [call("pad", single, [(i, e - 1 - i) for i, e in zip(at, x.shape, strict=True)]) for at in places]
+    return [zero_pad(single, at, [e - 1 - i for i, e in zip(at, x.shape, strict=True)]) for at in places]
 
 
 def hessian(loss: Tensor, wrt: Tensor) -> Tensor:
