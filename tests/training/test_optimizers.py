@@ -90,7 +90,7 @@ CASES = {
     "sgd nesterov": (ld.sgd(0.1, momentum=0.9, nesterov=True), lambda: loop(sgd(0.9, True))),
     "adam": (ld.adam(0.1), lambda: loop(adam())),
     "adam betas": (ld.adam(0.1, 0.0, 0.5, 1e-3), lambda: loop(adam(0, 0.0, 0.5, 1e-3))),
-    "adam without second memory": (ld.adam(0.1, (0.5, 0.0), 0.5), lambda: loop(adam(0, 0.5, 0.0, 0.5))),
+    "adam without second memory": (ld.adam(0.1, 0.5, 0.0, 0.5), lambda: loop(adam(0, 0.5, 0.0, 0.5))),
     "adam decay": (ld.adam(0.1, weight_decay=0.2), lambda: loop(adam(), decay=0.2)),
     "adamw": (ld.adamw(0.1, weight_decay=0.2), lambda: loop(adam(0.2))),
     "rmsprop": (ld.rmsprop(0.1), lambda: loop(rmsprop())),
