@@ -69,8 +69,8 @@ def normal(key: Tensor, shape: Shape, dtype: Dtype = f32, stream: int = 0) -> Te
     """Normal numbers of mean 0 and deviation 1, by Box and Muller: sqrt(-2 log(1 - u)) cos(2 pi v), within +-5.8 in f32
     and +-8.6 in f64.
 
-    u and v are `uniform` of stream and of stream + 2**30, so stream is in 0 .. 2**30-1. The same bits in every build of C;
-    numpy and MicroPython have their own log and cos.
+    u and v are `uniform` of stream and of stream + 2**30, so stream is in 0 .. 2**30-1. The same bits in every build
+    of C; numpy and MicroPython have their own log and cos.
     """
     if not 0 <= stream < 2**30:
         raise GraphError(f"{user_line()}: stream {stream!r} of normal is not in 0 .. 2**30-1")
