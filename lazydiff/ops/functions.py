@@ -97,7 +97,7 @@ def _not_zero(x: Tensor) -> Tensor:
     return where(equal(x, 0.0), 1.0, x)
 
 
-# x / r^2 as (x / r) / r, so that r^2 neither overflows nor vanishes; 0 at the origin, where torch and JAX have NaN.
+# x / r^2 as (x / r) / r, so that r^2 neither overflows nor vanishes; 0 at the origin.
 atan2 = elementwise(
     "atan2",
     (
@@ -107,7 +107,7 @@ atan2 = elementwise(
     arity=2,
     doc="""The angle of the point (x, y) in -pi .. pi: atan2(y, x), with NumPy's signs and infinities; broadcasts.
 
-    Its derivatives at (0, 0) are 0 (torch and JAX give NaN).""",
+    Its derivatives at (0, 0) are 0, as torch has it (JAX gives NaN).""",
 )
 hypot: Callable[..., Tensor] = elementwise(
     "hypot",
