@@ -86,6 +86,7 @@ from lazydiff.ops.activations import (
     softplus,
     softsign,
 )
+from lazydiff.ops.algebra import dot, einsum, outer, tensordot, vecdot
 from lazydiff.ops.convolution import conv1d, conv2d, conv_transpose2d
 from lazydiff.ops.elementwise import (
     abs,
@@ -278,7 +279,9 @@ __all__ = [
     "derivative",
     "diagonal",
     "divide",
+    "dot",
     "dropout",
+    "einsum",
     "elu",
     "embedding",
     "equal",
@@ -368,6 +371,7 @@ __all__ = [
     "normal",
     "not_equal",
     "one_hot",
+    "outer",
     "pad",
     "param",
     "parameters",
@@ -419,6 +423,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
     "tile",
     "trace",
     "train_step",
@@ -432,6 +437,7 @@ __all__ = [
     "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vjp",
     "where",
     "zeros_like",
