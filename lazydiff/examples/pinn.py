@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,33 +37,28 @@ GRID_X, GRID_ROWS = 201, 101
 
 
 class Mlp:
-    """A network of coordinates: `depth` layers of `width` tanh units, then a linear one."""
+    """A network of coordinates: `depth` layers of `width` tanh units, then a linear one.
 
-    def __init__(self, coordinates: str, width: int, depth: int, dtype: Dtype, seed: int = 0) -> None:
+    All its parameters are one flat vector, as an optimizer likes it; weights and biases are views of slices.
+    """
+
+    def __init__(self, coordinates: int, width: int, depth: int, dtype: Dtype, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-
-        def weight(name: str, rows: int, fan: int, columns: int) -> ld.Tensor:  # Glorot and Bengio 2010
-            return ld.param(name, rng.standard_normal((rows, columns)) * np.sqrt(2 / (fan + columns)), dtype)
-
-        # A row for each coordinate, as each is an input of its own that ld.derivative can be asked about.
-        self.first = [weight(f"w0.{c}", 1, len(coordinates), width) for c in coordinates]
-        self.weights = [weight(f"w{n}", width, width, width) for n in range(1, depth)] + [
-            weight("out", width, width, 1)
-        ]
-        self.biases = [ld.param(f"b{n}", np.zeros(width), dtype) for n in range(depth)]
-        self.biases.append(ld.param("b.out", np.zeros(1), dtype))
-
-    @property
-    def parameters(self) -> list[ld.Tensor]:
-        """Every weight and bias, in one order."""
-        return [*self.first, *self.weights, *self.biases]
+        sizes = [coordinates] + [width] * depth + [1]
+        pairs = list(pairwise(sizes))
+        glorot = [rng.standard_normal((a, b)) * np.sqrt(2 / (a + b)) for a, b in pairs]  # Glorot and Bengio 2010
+        values = [*glorot, *(np.zeros(b) for _, b in pairs)]
+        self.parameters = ld.param("parameters", np.concatenate([v.ravel() for v in values]), dtype)
+        ends = np.cumsum([v.size for v in values])
+        parts = [self.parameters[int(e) - v.size : int(e)].reshape(v.shape) for v, e in zip(values, ends, strict=True)]
+        self.weights, self.biases = parts[: len(pairs)], parts[len(pairs) :]
 
     def __call__(self, *coordinates: ld.Tensor) -> ld.Tensor:
         """The value (n, 1) at n points, from each coordinate (n, 1); row i depends on row i only."""
         h = self.biases[0]
-        for x, w in zip(coordinates, self.first, strict=True):
-            h = h + x * w
-        for w, b in zip(self.weights, self.biases[1:], strict=True):
+        for n, x in enumerate(coordinates):  # not one (n, 2) product: ld.derivative is asked about each by itself
+            h = h + x * self.weights[0][n : n + 1]
+        for w, b in zip(self.weights[1:], self.biases[1:], strict=True):
             h = ld.tanh(h) @ w + b
         return h
 
@@ -72,21 +68,18 @@ class Problem:
     """A compiled problem: entries `adam` (one step), `value_and_grad` and `solution` (on the grid's rows)."""
 
     plan: ld.Plan
-    parameters: list[ld.Tensor]
     inputs: dict[str, np.ndarray]
     nodes: int  # of the graph of the loss and its gradient
     compile_seconds: float  # from the first line of the trace to the plan
 
 
 def _problem(began: float, net: Mlp, loss: ld.Tensor, solution: ld.Tensor, inputs: Mapping[str, np.ndarray]) -> Problem:
-    gradient = ld.grad(loss, net.parameters)
-    named = {p.name: g for p, g in zip(net.parameters, gradient, strict=True)}
-    plan = ld.compile(
-        adam=ld.train_step(loss, ld.adam(LEARNING_RATE)), value_and_grad={"loss": loss, **named}, solution=solution
-    )
+    value_and_grad = {"loss": loss, "gradient": ld.grad(loss, net.parameters)}
+    step = ld.train_step(loss, ld.adam(LEARNING_RATE))
+    plan = ld.compile(adam=step, value_and_grad=value_and_grad, solution=solution)
     seconds = time.process_time() - began
     columns = {name: np.ascontiguousarray(a.reshape(-1, 1), loss.dtype.numpy) for name, a in inputs.items()}
-    return Problem(plan, net.parameters, columns, len(topological([loss, *gradient])), seconds)
+    return Problem(plan, columns, len(topological(value_and_grad.values())), seconds)
 
 
 def burgers_residual(net: Callable[..., ld.Tensor], x: ld.Tensor, t: ld.Tensor, nu: float) -> ld.Tensor:
@@ -98,7 +91,7 @@ def burgers_residual(net: Callable[..., ld.Tensor], x: ld.Tensor, t: ld.Tensor, 
 def burgers(nu: float, points: int = POINTS, dtype: Dtype = ld.f64, seed: int = 0) -> Problem:
     """u_t + u u_x = nu u_xx for x in -1 .. 1, t in 0 .. 1; u(x, 0) = -sin(pi x), u(-1, t) = u(1, t) = 0."""
     began = time.process_time()
-    net = Mlp("xt", 20, 4, dtype, seed)
+    net = Mlp(2, 20, 4, dtype, seed)
     x, t = (ld.input(n, (points, 1), dtype) for n in "xt")
     at = [ld.input(f"border_{n}", (BORDER_POINTS, 1), dtype) for n in "xtu"]
     loss = ld.square(burgers_residual(net, x, t, nu)).mean() + BORDER_WEIGHT * ld.mse(net(at[0], at[1]), at[2])
@@ -124,7 +117,7 @@ def poisson(points: int = POISSON_POINTS, dtype: Dtype = ld.f64, seed: int = 0) 
     The factor (1 - x^2) (1 - y^2) keeps the border, so the loss is the residual alone.
     """
     began = time.process_time()
-    net = Mlp("xy", 20, 2, dtype, seed)
+    net = Mlp(2, 20, 2, dtype, seed)
 
     def u(x: ld.Tensor, y: ld.Tensor) -> ld.Tensor:
         return (1 - x * x) * (1 - y * y) * net(x, y)
@@ -173,28 +166,19 @@ def adam(session: ld.Session, problem: Problem, tick: Callable[[float], None]) -
 def lbfgs(session: ld.Session, problem: Problem, iterations: int, tick: Callable[[float], None]) -> tuple[float, int]:
     """SciPy's L-BFGS-B from the session's parameters on; the last loss, and how often the entry ran."""
     minimize = _scipy_minimize()
-    # The gradients are written by C into slices of one flat array: no copy is made here.
-    dtype, sizes = problem.parameters[0].dtype.numpy, [p.size for p in problem.parameters]
-    flat, loss = np.empty(sum(sizes), dtype), np.empty((), dtype)
-    parts = np.split(flat, np.cumsum(sizes)[:-1])
-    out = {p.name: part.reshape(p.shape) for p, part in zip(problem.parameters, parts, strict=True)}
-
-    def put(vector: np.ndarray) -> None:
-        for p, part in zip(problem.parameters, np.split(vector, np.cumsum(sizes)[:-1]), strict=True):
-            session.write(p.name, part.reshape(p.shape).astype(dtype))
+    start = session.read("parameters")
 
     def objective(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        put(vector)
-        session.run("value_and_grad", out={"loss": loss, **out}, **problem.inputs)
-        return float(loss), flat.astype(np.float64)
+        session.write("parameters", vector.astype(start.dtype))
+        found = session.arrays("value_and_grad", **problem.inputs)
+        return float(found["loss"]), found["gradient"].astype(np.float64)
 
     def each(intermediate_result: Mapping[str, float]) -> None:
         tick(intermediate_result["fun"])
 
-    start = np.concatenate([session.read(p.name).ravel() for p in problem.parameters]).astype(np.float64)
     options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 50, "ftol": 0.0, "gtol": 1e-9}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options, callback=each)
-    put(found.x)
+    found = minimize(objective, start.astype(np.float64), jac=True, method="L-BFGS-B", options=options, callback=each)
+    session.write("parameters", found.x.astype(start.dtype))
     return float(found.fun), int(found.nfev)
 
 
