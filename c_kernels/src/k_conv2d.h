@@ -78,25 +78,27 @@ LZD_INLINE stretch stretch_of(WINDOW *s)
 }
 
 /* `pixels` output pixels from (i, j) on, `columns` of their channels; `rows` and `taps` (of a row) are inside for all. */
-LZD_INLINE void conv2d_block(T *out, const T *x, const T *weight, WINDOW *s, uint32_t i, uint32_t j, range rows, range taps,
-                             uint32_t pixels, uint32_t columns, stretch how)
+LZD_INLINE void conv2d_block(T *out, const T *x, const T *weight, WINDOW *s, uint32_t c, uint32_t f, uint32_t i, uint32_t j,
+                             range rows, range taps, uint32_t pixels, uint32_t columns, stretch how)
 {
-    const uint32_t c = s->groups * s->cg, f = s->groups * s->fg;
     const uint32_t terms = taps.begin < taps.end ? (taps.end - taps.begin) * s->cg : 0u;
     const uint32_t run = how == ROW_OF_TAPS ? terms : s->cg;
+    const size_t pixel = (size_t)s->sw * c, tap = (size_t)s->dw * c;               /* from one to the next in x */
+    const size_t down = (size_t)s->dh * s->w * c, next = (size_t)s->kw * s->cg * f; /* from one row of taps to the next */
+    size_t at = ((size_t)(i * s->sh + rows.begin * s->dh - s->ph) * s->w + (j * s->sw + taps.begin * s->dw - s->pw)) * c;
+    size_t from = ((size_t)rows.begin * s->kw + taps.begin) * s->cg * f;
     T sum[SUMS] = {0};
-    for (uint32_t di = rows.begin; terms != 0u && di < rows.end; di++) {
-        const T *a = x + ((size_t)(i * s->sh + di * s->dh - s->ph) * s->w + (j * s->sw + taps.begin * s->dw - s->pw)) * c;
-        const T *b = weight + ((size_t)di * s->kw + taps.begin) * s->cg * f;
+    for (uint32_t di = rows.begin; terms != 0u && di < rows.end; di++, at += down, from += next) {
+        const T *a = x + at, *b = weight + from;
         if (how == DEPTHWISE) {
-            add_channels(sum, a, (size_t)s->sw * c, (size_t)s->dw * c, b, f, terms, pixels, columns);
+            add_channels(sum, a, pixel, tap, b, f, terms, pixels, columns);
             continue;
         }
-        for (uint32_t k = 0; k < terms; k += run, a += (size_t)s->dw * c, b += (size_t)run * f) {
+        for (uint32_t k = 0; k < terms; k += run, a += tap, b += (size_t)run * f) {
             if (columns == LZD_COLUMNS) {
-                add_products(sum, a, (size_t)s->sw * c, 1u, b, f, run, pixels, LZD_COLUMNS);
+                add_products(sum, a, pixel, 1u, b, f, run, pixels, LZD_COLUMNS);
             } else {
-                add_products(sum, a, (size_t)s->sw * c, 1u, b, f, run, pixels, columns);
+                add_products(sum, a, pixel, 1u, b, f, run, pixels, columns);
             }
         }
     }
@@ -104,13 +106,14 @@ LZD_INLINE void conv2d_block(T *out, const T *x, const T *weight, WINDOW *s, uin
 }
 
 /* All channels of `pixels` output pixels. */
-LZD_INLINE void conv2d_pixels(T *out, const T *x, const T *weight, WINDOW *s, uint32_t i, uint32_t j, range rows, range taps,
-                              uint32_t pixels, stretch how)
+LZD_INLINE void conv2d_pixels(T *out, const T *x, const T *weight, WINDOW *s, uint32_t c, uint32_t f, uint32_t i, uint32_t j,
+                              range rows, range taps, uint32_t pixels, stretch how)
 {
-    const uint32_t f = s->groups * s->fg, fg = how == DEPTHWISE ? f : s->fg;
+    const uint32_t fg = how == DEPTHWISE ? f : s->fg;
     for (uint32_t g = 0; g < f; g += fg, x += s->cg, out += fg) {
 #define BLOCK(first, columns) \
-    conv2d_block(out + (first), x + (how == DEPTHWISE ? (first) : 0u), weight + g + (first), s, i, j, rows, taps, pixels, columns, how)
+    conv2d_block(out + (first), x + (how == DEPTHWISE ? (first) : 0u), weight + g + (first), s, c, f, i, j, rows, taps, pixels, \
+                 columns, how)
         FOR_BLOCKS(fg, BLOCK)
 #undef BLOCK
     }
@@ -122,16 +125,17 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t
     T *out = p[LZD_CONV2D_P_OUT];
     WINDOW *s = (WINDOW *)v;
     const uint32_t wide = (s->kw - 1u) * s->dw + 1u; /* the input columns that a pixel sees */
+    const uint32_t c = s->groups * s->cg, f = s->groups * s->fg;
     const stretch how = stretch_of(s);
     for (uint32_t row = begin; row < end; row++) {
         const uint32_t n = row / s->oh, i = row - n * s->oh;
         const range rows = inside(s->kh, s->dh, i * s->sh, s->ph, s->h);
-        const T *image = x + (size_t)n * s->h * s->w * s->groups * s->cg;
-        for (uint32_t j = 0, pixels; j < s->ow; j += pixels, out += (size_t)pixels * s->groups * s->fg) {
+        const T *image = x + (size_t)n * s->h * s->w * c;
+        for (uint32_t j = 0, pixels; j < s->ow; j += pixels, out += (size_t)pixels * f) {
             const range taps = inside(s->kw, s->dw, j * s->sw, s->pw, s->w);
             const uint32_t last = (j + ROWS - 1u) * s->sw + wide; /* where the last of ROWS pixels ends */
             pixels = ROWS > 1u && s->ow - j >= ROWS && taps.begin == 0u && last <= s->w + s->pw ? ROWS : 1u;
-#define PIXELS(count, how) conv2d_pixels(out, image, weight, s, i, j, rows, taps, count, how)
+#define PIXELS(count, how) conv2d_pixels(out, image, weight, s, c, f, i, j, rows, taps, count, how)
             if (ONE_BLOCK) {
                 PIXELS(1u, how);
             } else if (pixels == 1u) {
@@ -146,22 +150,22 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t
 
 /* `channels` input channels of the pixel that the walks lead to. Depthwise there is one term a tap, always in lane 0, so l
  * holds a channel each; the sum of lanes would make a -0 a 0. */
-LZD_INLINE void grad_x_block(T *out, const T *y, const T *weight, WINDOW *s, walk rows, const walk *columns,
-                             uint32_t channels, bool depthwise)
+LZD_INLINE void grad_x_block(T *out, const T *y, const T *weight, WINDOW *s, uint32_t cg, uint32_t fg, uint32_t f, walk rows,
+                             const walk *columns, uint32_t channels, bool depthwise)
 {
-    const uint32_t f = s->groups * s->fg;
+    const uint32_t kh = s->kh, kw = s->kw, oh = s->oh, ow = s->ow;
     T l[8u * ROWS] = {0};
-    for (; rows.tap < s->kh; next_tap(&rows)) {
-        for (walk q = *columns; rows.at < s->oh && q.tap < s->kw; next_tap(&q)) {
-            const T *a = y + ((size_t)rows.at * s->ow + q.at) * f;
-            const T *b = weight + ((size_t)rows.tap * s->kw + q.tap) * s->cg * f;
-            if (q.at >= s->ow) {
+    for (; rows.tap < kh; next_tap(&rows)) {
+        for (walk q = *columns; rows.at < oh && q.tap < kw; next_tap(&q)) {
+            if (q.at >= ow) {
                 continue;
             }
+            const T *a = y + ((size_t)rows.at * ow + q.at) * f;
+            const T *b = weight + ((size_t)rows.tap * kw + q.tap) * cg * f;
             if (depthwise) {
                 add_each(l, a, b, channels);
             } else {
-                add_lanes(l, a, b, f, s->fg, ROWS > 1u ? channels : 1u);
+                add_lanes(l, a, b, f, fg, ROWS > 1u ? channels : 1u);
             }
         }
     }
@@ -175,7 +179,7 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, u
     const T *y = p[LZD_CONV2D_GRAD_X_P_Y], *weight = p[LZD_CONV2D_GRAD_X_P_WEIGHT];
     T *out = p[LZD_CONV2D_GRAD_X_P_OUT];
     WINDOW *s = (WINDOW *)v;
-    const uint32_t f = s->groups * s->fg;
+    const uint32_t cg = s->cg, fg = s->fg, f = s->groups * fg;
     for (uint32_t row = begin; row < end; row++) {
         const uint32_t n = row / s->h;
         const walk rows = first_tap(row - n * s->h + s->ph, s->kh, s->sh, s->dh);
@@ -183,19 +187,20 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, u
         for (uint32_t q = 0; q < s->w; q++) {
             const walk columns = first_tap(q + s->pw, s->kw, s->sw, s->dw);
             if (is_depthwise(s)) {
-#define BLOCK(first, count) grad_x_block(out + (first), image + (first), weight + (first), s, rows, &columns, count, true)
+#define BLOCK(first, count) \
+    grad_x_block(out + (first), image + (first), weight + (first), s, 1u, 1u, f, rows, &columns, count, true)
                 FOR_BLOCKS(f, BLOCK)
 #undef BLOCK
                 out += f;
                 continue;
             }
-            for (uint32_t g = 0; g < f; g += s->fg, out += s->cg) {
+            for (uint32_t g = 0; g < f; g += fg, out += cg) {
                 uint32_t c = 0;
-                for (; ROWS > 1u && s->cg - c >= ROWS; c += ROWS) {
-                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, rows, &columns, ROWS, false);
+                for (; ROWS > 1u && cg - c >= ROWS; c += ROWS) {
+                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, cg, fg, f, rows, &columns, ROWS, false);
                 }
-                for (; c < s->cg; c++) {
-                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, rows, &columns, 1u, false);
+                for (; c < cg; c++) {
+                    grad_x_block(out + c, image + g, weight + (size_t)c * f + g, s, cg, fg, f, rows, &columns, 1u, false);
                 }
             }
         }
@@ -209,18 +214,19 @@ LZD_INLINE void grad_w_block(T *out, const T *x, const T *y, WINDOW *s, uint32_t
 {
     const uint32_t terms = pixels.begin < pixels.end ? pixels.end - pixels.begin : 0u;
     const uint32_t c = s->groups * s->cg, f = s->groups * s->fg;
+    const size_t pixel = (size_t)s->sw * c, down = (size_t)s->sh * s->w * c, next = (size_t)s->ow * f;
     T sum[SUMS] = {0};
     for (uint32_t n = 0; terms != 0u && n < s->n; n++) {
-        for (uint32_t i = rows.begin; i < rows.end; i++) {
-            const size_t r = (size_t)n * s->h + (i * s->sh + di * s->dh - s->ph);
-            const T *a = x + (r * s->w + (pixels.begin * s->sw + dj * s->dw - s->pw)) * c;
-            const T *b = y + (((size_t)n * s->oh + i) * s->ow + pixels.begin) * f;
+        const size_t r = (size_t)n * s->h + (rows.begin * s->sh + di * s->dh - s->ph);
+        size_t at = (r * s->w + (pixels.begin * s->sw + dj * s->dw - s->pw)) * c;
+        size_t from = (((size_t)n * s->oh + rows.begin) * s->ow + pixels.begin) * f;
+        for (uint32_t i = rows.begin; i < rows.end; i++, at += down, from += next) {
             if (depthwise) {
-                add_channels(sum, a, 0u, (size_t)s->sw * c, b, f, terms, 1u, columns);
+                add_channels(sum, x + at, 0u, pixel, y + from, f, terms, 1u, columns);
             } else if (columns == LZD_COLUMNS) {
-                add_products(sum, a, 1u, (size_t)s->sw * c, b, f, terms, channels, LZD_COLUMNS);
+                add_products(sum, x + at, 1u, pixel, y + from, f, terms, channels, LZD_COLUMNS);
             } else {
-                add_products(sum, a, 1u, (size_t)s->sw * c, b, f, terms, channels, columns);
+                add_products(sum, x + at, 1u, pixel, y + from, f, terms, channels, columns);
             }
         }
     }
