@@ -63,13 +63,15 @@ def load(path: str | bytes) -> Plan:
 def _as_step(name: str, spec: EntrySpec) -> Step:
     if isinstance(spec, Step):
         return spec
-    if isinstance(spec, Tensor):
-        return Step({name: spec}, ())
+    spec = {name: spec} if isinstance(spec, Tensor) else spec
     items = spec.items() if isinstance(spec, Mapping) else ((f"{name}{i}", t) for i, t in enumerate(spec))
     outputs = dict(items)
     wrong = [k for k, t in outputs.items() if not isinstance(t, Tensor)]
     if wrong or not outputs:
         raise GraphError(f"{user_line()}: entry {name!r} must be tensors or a train_step; {wrong or 'it is empty'}")
+    empty = {k: t.shape for k, t in outputs.items() if not t.size}
+    if empty:
+        raise GraphError(f"{user_line()}: entry {name!r}: outputs without elements, so nothing to compute: {empty}")
     return Step(outputs, ())
 
 

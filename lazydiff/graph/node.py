@@ -217,6 +217,8 @@ def make(
         shape, dtype = data.shape, _known(data.dtype)
     else:
         shape, dtype = op.infer(inputs, dict(items))
+        if 0 in shape and op.kind != "leaf":  # nothing to compute, to store or to differentiate
+            return make(OPS["const"], (), {}, np.zeros(shape, dtype.numpy))
     node = Tensor()
     node.op, node.inputs, node.attrs, node.shape, node.dtype = op, tuple(inputs), items, shape, dtype
     node.data, node.source = data, _source.get() or user_line()
@@ -274,7 +276,5 @@ def constant(value: Operand, like: Dtype | None = None) -> Tensor:
         if array.dtype == np.int64:
             array = array.astype(np.int32) if np.array_equal(array.astype(np.int32), array) else array
     _known(array.dtype)
-    if array.size == 0:
-        raise GraphError(f"{user_line()}: a constant of shape {array.shape} has no elements")
     array.flags.writeable = False
     return make(OPS["const"], (), {}, array)

@@ -26,11 +26,11 @@ declare(
 )
 
 
-def checked_shape(shape: object) -> tuple[int, ...]:
-    """A shape as a tuple of positive ints, or ShapeError."""
+def checked_shape(shape: object, least: int = 1) -> tuple[int, ...]:
+    """A shape as a tuple of ints from `least`, or ShapeError. What is in a plan has elements: inputs, parameters."""
     items = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)  # type: ignore[arg-type]
-    if any(isinstance(s, bool) or not isinstance(s, (int, np.integer)) or s < 1 for s in items) or len(items) > 8:
-        raise ShapeError(f"{user_line()}: a shape is up to 8 positive integers, not {shape!r}")
+    if any(isinstance(s, bool) or not isinstance(s, (int, np.integer)) or s < least for s in items) or len(items) > 8:
+        raise ShapeError(f"{user_line()}: a shape is up to 8 integers from {least}, not {shape!r}")
     return tuple(int(s) for s in items)
 
 

@@ -53,7 +53,7 @@ def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
     if wanted.count(-1) == 1:
         known = -math.prod(wanted)
         wanted = tuple(x.size // known if s == -1 and known and x.size % known == 0 else s for s in wanted)
-    wanted = checked_shape(wanted)
+    wanted = checked_shape(wanted, 0)
     if math.prod(wanted) != x.size:
         raise ShapeError(f"{user_line()}: reshape of {x.shape} ({x.size} elements) to {shape}")
     return x if wanted == x.shape else apply("reshape", x, shape=wanted)
@@ -69,7 +69,7 @@ def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
 
 def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """x repeated to a shape, as NumPy does. A view: no bytes."""
-    shape = checked_shape(shape)
+    shape = checked_shape(shape, 0)
     if x.shape == shape:
         return x
     try:
@@ -90,11 +90,11 @@ def _unbroadcast(ct: Tensor, shape: tuple[int, ...]) -> Tensor:
 def slices(x: Tensor, starts: Sequence[int], sizes: Sequence[int], steps: Sequence[int] | None = None) -> Tensor:
     """x[start], x[start + step], .. (`size` of them) in each dimension, steps positive (1 without them). A view."""
     steps = (1,) * x.ndim if steps is None else tuple(steps)
-    starts, sizes = tuple(starts), checked_shape(tuple(sizes))
+    starts, sizes = tuple(starts), checked_shape(tuple(sizes), 0)
     if len(starts) != x.ndim or len(sizes) != x.ndim or len(steps) != x.ndim:
         raise ShapeError(f"{user_line()}: a slice of {x.shape} by {starts}, {sizes}, {steps}")
-    steps = tuple(1 if size == 1 else step for size, step in zip(sizes, steps, strict=True))
-    ends = [a + (n - 1) * s for a, n, s in zip(starts, sizes, steps, strict=True)]
+    steps = tuple(1 if size <= 1 else step for size, step in zip(sizes, steps, strict=True))
+    ends = [a + (n - 1) * s if n else -1 for a, n, s in zip(starts, sizes, steps, strict=True)]
     if min((*starts, 0)) < 0 or min((*steps, 1)) < 1 or any(e >= d for e, d in zip(ends, x.shape, strict=True)):
         raise ShapeError(f"{user_line()}: a slice of {x.shape} from {starts}, sizes {sizes}, steps {steps} leaves it")
     return x if sizes == x.shape else apply("slice", x, starts=starts, sizes=sizes, steps=steps)
@@ -105,7 +105,9 @@ def zero_pad(x: Tensor, low: Sequence[int], high: Sequence[int]) -> Tensor:
     low, high = tuple(low), tuple(high)
     if len(low) != x.ndim or len(high) != x.ndim or min((*low, *high, 0)) < 0:
         raise ShapeError(f"{user_line()}: pad of {x.shape} by {low} before and {high} behind")
-    checked_shape([a + e + b for a, e, b in zip(low, x.shape, high, strict=True)])
+    shape = checked_shape([a + e + b for a, e, b in zip(low, x.shape, high, strict=True)], 0)
+    if not x.size:
+        return call("broadcast_to", constant(np.zeros((), x.dtype.numpy)), shape)
     return apply("pad", x, low=low, high=high) if any((*low, *high)) else x
 
 

@@ -17,8 +17,7 @@ from lazydiff.ops.moves import flip, normal_axes, reshape, slices
 def getitem(x: Tensor, key: object) -> Tensor:
     """x[key] with integers, slices (any step), None and `...`, as NumPy's basic indexing. A view: no bytes.
 
-    Raises ShapeError for an integer out of range, too many indices, and a part without elements (a slice that is
-    empty); arrays and tensors as indices are ld.take's.
+    Raises ShapeError for an integer out of range and for too many indices; arrays and tensors as indices are ld.take's.
     """
     keys = _full_key(x, key if isinstance(key, tuple) else (key,))
     starts: list[int] = []
@@ -32,7 +31,7 @@ def getitem(x: Tensor, key: object) -> Tensor:
         if isinstance(k, slice):
             part = range(*k.indices(extent))
             if not part:
-                raise ShapeError(f"{user_line()}: {_text(k)} of axis {axis} of {x.shape} has no elements")
+                part = range(0)
             if part.step < 0:
                 part = part[::-1]
                 backwards.append(axis)
@@ -46,11 +45,6 @@ def getitem(x: Tensor, key: object) -> Tensor:
         sizes.append(len(part))
         steps.append(part.step)
     return reshape(flip(slices(x, starts, sizes, steps), tuple(backwards)), tuple(shape))
-
-
-def _text(k: slice) -> str:
-    parts = [k.start, k.stop] + ([] if k.step is None else [k.step])
-    return ":".join("" if p is None else str(p) for p in parts)
 
 
 def _full_key(x: Tensor, keys: tuple[object, ...]) -> list[object]:

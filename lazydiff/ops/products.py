@@ -8,7 +8,7 @@ import numpy as np
 
 from lazydiff.dtypes import Dtype
 from lazydiff.errors import DtypeError, ShapeError
-from lazydiff.graph.node import FUNCTIONS, Op, Operand, Tensor, apply, declare, user_line
+from lazydiff.graph.node import FUNCTIONS, Op, Operand, Tensor, apply, constant, declare, user_line
 from lazydiff.ops.elementwise import together
 from lazydiff.ops.moves import broadcast_to, reshape, transpose
 
@@ -47,6 +47,9 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     a, b = together(a, b)
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
         raise ShapeError(f"{user_line()}: matmul of {a.shape} and {b.shape}: inner extents differ")
+    if not a.size or not b.size:  # sums of nothing, if they are not nothing themselves
+        shape = np.matmul(np.empty(a.shape, np.bool_), np.empty(b.shape, np.bool_)).shape
+        return broadcast_to(constant(np.zeros((), a.dtype.numpy)), shape)
     left, right = (a if a.ndim > 1 else reshape(a, (1, -1))), (b if b.ndim > 1 else reshape(b, (-1, 1)))
     if right.ndim == 2:
         shape = (*left.shape[:-1], right.shape[1])

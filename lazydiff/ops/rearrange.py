@@ -95,7 +95,7 @@ def concat(xs: Sequence[Operand], axis: int | None = 0) -> Tensor:
         raise ShapeError(f"{user_line()}: concat of {', '.join(str(p.shape) for p in parts)} along axis {axis}")
     total, begin, dtype = sum(p.shape[at] for p in parts), 0, parts[0].dtype
     lying = []
-    for p in parts:
+    for p in [p for p in parts if p.size] or parts[:1]:
         low = tuple(begin * (d == at) for d in range(p.ndim))
         high = tuple((total - begin - p.shape[at]) * (d == at) for d in range(p.ndim))
         lying.append(astype(zero_pad(p, low, high), _through(dtype)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from lazydiff.dtypes import Dtype, i32
 from lazydiff.errors import DtypeError, ShapeError
-from lazydiff.graph.node import FUNCTIONS, Op, Tensor, apply, call, declare, user_line
+from lazydiff.graph.node import FUNCTIONS, Op, Tensor, apply, call, constant, declare, user_line
 from lazydiff.ops.elementwise import astype, equal, where
 from lazydiff.ops.moves import Attrs, Axis, broadcast_to, normal_axes, reshape
 
@@ -46,9 +48,20 @@ for _name in ("max", "min"):
 declare(Op("argmax", "constant", lambda xs, a: (_infer_reduce(xs, a)[0], i32)))
 
 
+def of_nothing(name: str, x: Tensor, axes: tuple[int, ...], identity: float | None) -> Tensor:
+    """A reduction of a tensor without elements: its identity, or ShapeError where it has none, as NumPy."""
+    shape = tuple(s for i, s in enumerate(x.shape) if i not in axes)
+    if identity is None and 0 not in shape:
+        raise ShapeError(f"{user_line()}: {name} over no elements: {x.shape} along axes {axes}")
+    return broadcast_to(constant(np.asarray(identity or 0, x.dtype.numpy)), shape)
+
+
 def _reduction(name: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = normal_axes(x, axis)
-    y = apply(name, x, axes=axes) if axes else x
+    if not axes:
+        y = x
+    else:
+        y = apply(name, x, axes=axes) if x.size else of_nothing(name, x, axes, 0.0 if name == "sum" else None)
     return kept(y, x, axes) if keepdims else y
 
 
@@ -69,7 +82,8 @@ def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa
 
 def argmax(x: Tensor, axis: int = -1) -> Tensor:
     """Index (i32) of the greatest element along one axis; the first of ties."""
-    return apply("argmax", x, axes=normal_axes(x, axis))
+    axes = normal_axes(x, axis)
+    return apply("argmax", x, axes=axes) if x.size else astype(of_nothing("argmax", x, axes, None), i32)
 
 
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:

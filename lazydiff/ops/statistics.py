@@ -11,7 +11,7 @@ from lazydiff.ops import elementwise as e
 from lazydiff.ops import reductions
 from lazydiff.ops.leaves import stop_gradient
 from lazydiff.ops.moves import Axis, normal_axes, reshape, slices
-from lazydiff.ops.reductions import argmax, var
+from lazydiff.ops.reductions import argmax, kept, of_nothing, var
 
 
 def argmin(x: Tensor, axis: int = -1) -> Tensor:
@@ -25,11 +25,15 @@ def _truth(x: Tensor) -> Tensor:
 
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether an element over axes is true, or is not 0 (NaN is not)."""
+    if not x.size:
+        return e.not_equal(reductions.sum(_truth(x), axis, keepdims), 0.0)
     return e.not_equal(reductions.max(_truth(x), axis, keepdims), 0.0)
 
 
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether every element over axes is true, or is not 0 (NaN is not)."""
+    if not x.size:
+        return e.equal(reductions.sum(_truth(x), axis, keepdims), 0.0)
     return e.not_equal(reductions.min(_truth(x), axis, keepdims), 0.0)
 
 
@@ -44,6 +48,9 @@ def prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     A tree of products has the right derivatives, of any order, where elements are 0 (y / x has not). Integers saturate.
     """
     axes = normal_axes(x, axis)
+    if not x.size:
+        y = of_nothing("prod", x, axes, 1.0) if axes else x
+        return kept(y, x, axes) if keepdims else y
     y = x
     for a in axes:
         odd: list[Tensor] = []
@@ -90,6 +97,9 @@ def logsumexp(x: Tensor, axis: Axis = -1, keepdims: bool = False) -> Tensor:
     gradient of NaN for that one and 0 for the finite ones, as torch.
     """
     axes = normal_axes(x, axis)
+    if not x.size:
+        y = of_nothing("logsumexp", x, axes, -math.inf) if axes else x
+        return kept(y, x, axes) if keepdims else y
     highest = reductions.max(x, axes, True)
     top = stop_gradient(e.where(e.equal(e.abs(highest), math.inf), 0.0, highest))
     total = reductions.sum(e.exp(x - top), axes, True)
