@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from lazydiff.graph.node import Tensor, call, constant, make, source_of
 from lazydiff.graph.walk import base, topological
 from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.ops.moves import flip, slices, zero_pad
 
 Row = Callable[[Tensor], Tensor | None]
 ROWS: dict[str, list[Row]] = {}
@@ -91,6 +93,67 @@ def _transpose_of_number(n: Tensor) -> Tensor | None:
         inner = n.inputs[0]
         axes = tuple(inner.options["axes"][i] for i in n.options["axes"])  # type: ignore[index, attr-defined]
         return call("transpose", inner.inputs[0], axes)
+    return None
+
+
+def _options(node: Tensor) -> dict[str, Any]:
+    return node.options
+
+
+@row("slice", "flip", "diagonal", "pad")
+def _part_of_number(n: Tensor) -> Tensor | None:
+    value = number(n.inputs[0])
+    if value is None or (n.op.name == "pad" and (value != 0 or np.signbit(value))):
+        return None
+    return call("broadcast_to", call("reshape", base(n.inputs[0]), ()), n.shape)
+
+
+@row("slice")
+def _slice_of_slice_or_pad(n: Tensor) -> Tensor | None:
+    inner, a = n.inputs[0], _options(n)
+    starts, sizes, steps = a["starts"], a["sizes"], a["steps"]
+    if inner.op.name == "slice":
+        b = _options(inner)
+        starts = [x + y * step for x, y, step in zip(b["starts"], starts, b["steps"], strict=True)]
+        return slices(inner.inputs[0], starts, sizes, [x * y for x, y in zip(b["steps"], steps, strict=True)])
+    if inner.op.name != "pad":
+        return None
+    data, low = inner.inputs[0], _options(inner)["low"]
+    starts = [start - before for start, before in zip(starts, low, strict=True)]
+    last = [start + (size - 1) * step for start, size, step in zip(starts, sizes, steps, strict=True)]
+    if all(s >= 0 and e < extent for s, e, extent in zip(starts, last, data.shape, strict=True)):
+        return slices(data, starts, sizes, steps)
+    if any(e < 0 or s >= extent for s, e, extent in zip(starts, last, data.shape, strict=True)):
+        return call("broadcast_to", constant(np.zeros((), n.dtype.numpy)), n.shape)  # nothing but padding
+    return None
+
+
+@row("pad")
+def _pad_of_pad(n: Tensor) -> Tensor | None:
+    inner = n.inputs[0]
+    if inner.op.name != "pad":
+        return None
+    low, high = (
+        [a + b for a, b in zip(_options(n)[side], _options(inner)[side], strict=True)] for side in ("low", "high")
+    )
+    return zero_pad(inner.inputs[0], low, high)
+
+
+@row("flip")
+def _flip_of_flip(n: Tensor) -> Tensor | None:
+    inner = n.inputs[0]
+    if inner.op.name != "flip":
+        return None
+    once = set(_options(n)["axes"]) ^ set(_options(inner)["axes"])
+    return flip(inner.inputs[0], tuple(sorted(once)))
+
+
+@row("join")
+def _join_with_zeros(n: Tensor) -> Tensor | None:
+    for zeros, other in (n.inputs, n.inputs[::-1]):
+        value = number(zeros)
+        if value == 0 and not np.signbit(value):
+            return other
     return None
 
 

@@ -10,6 +10,29 @@ from lazydiff.passes.simplify import simplify
 
 x, box = ld.input("x", (2, 3)), ld.input("box", (2, 3, 4))
 ROWS = {
+    "a slice of everything": (lambda: x[:, 0:3], lambda: x),
+    "a slice of a slice": (lambda: box[:, 1:, 1::2][1:, ::2], lambda: box[1:, 1:2, 1::2]),
+    "a slice of a slice with steps": (lambda: ld.ravel(x)[1::2][1:], lambda: ld.ravel(x)[3::2]),
+    "a slice of a pad that is data": (lambda: ld.pad(x, 2)[2:4, 3:5], lambda: x[:, 1:]),
+    "a slice of a pad that is zeros": (
+        lambda: ld.pad(x, 2)[:2, :3] + x,
+        lambda: ld.broadcast_to(ld.constant(0.0), (2, 3)) + x,
+    ),
+    "a pad by nothing": (lambda: ld.pad(x, 0), lambda: x),
+    "a pad of a pad": (lambda: ld.pad(ld.pad(x, (1, 2)), ((0, 1), (2, 0))), lambda: ld.pad(x, ((1, 3), (3, 2)))),
+    "a pad of zeros": (
+        lambda: ld.pad(ld.constant(0.0)[None, None], ((1, 0), (2, 0))) + x,
+        lambda: ld.broadcast_to(ld.constant(0.0), (2, 3)) + x,
+    ),
+    "a flip of a flip": (lambda: ld.flip(ld.flip(box), (0, 2)), lambda: ld.flip(box, 1)),
+    "a part of a number": (
+        lambda: ld.flip(ld.broadcast_to(ld.constant(2.0), (3, 3)))[1:] * x,
+        lambda: ld.broadcast_to(ld.constant(2.0), (2, 3)) * x,
+    ),
+    "a part joined with zeros": (
+        lambda: ld.concat([x, ld.broadcast_to(ld.constant(0.0), (4, 3))]),
+        lambda: ld.pad(x, ((0, 4), (0, 0))),
+    ),
     "times one": (lambda: x * 1.0, lambda: x),
     "one times": (lambda: 1.0 * x, lambda: x),
     "divided by one": (lambda: x / 1.0, lambda: x),
