@@ -49,6 +49,7 @@ from lazydiff.frontend.optim import (
 from lazydiff.frontend.recurrent import gru_cell, lstm_cell, rnn_cell, unroll
 from lazydiff.frontend.schedules import (
     constant_schedule,
+    cosine_decay,
     exponential_decay,
     join_schedules,
     linear_schedule,
@@ -272,6 +273,7 @@ __all__ = [
     "conv_transpose2d",
     "cos",
     "cosh",
+    "cosine_decay",
     "cosine_similarity",
     "cross_entropy",
     "cumsum",

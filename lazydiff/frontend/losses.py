@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from lazydiff.dtypes import f32, i32
 from lazydiff.errors import DtypeError, GraphError, ShapeError
-from lazydiff.frontend.transforms import custom_derivative
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import base
 from lazydiff.ops import elementwise as e
+from lazydiff.ops.activations import softplus
 from lazydiff.ops.leaves import expect
 from lazydiff.ops.moves import reshape
 from lazydiff.ops.reductions import mean, sum
@@ -214,18 +214,6 @@ def bce(probability: Tensor, target: Operand, reduction: str = "mean") -> Tensor
     return _reduced(-(t * _bounded_log(probability) + (1.0 - t) * _bounded_log(1.0 - probability)), reduction)
 
 
-def _softplus_value(x: Tensor) -> Tensor:
-    """max(x, 0) + log(1 + u), u = exp(-|x|), by Kahan's log1p: log(w) u / (w - 1) for w = 1 + u as it was rounded."""
-    u = e.exp(-e.abs(x))
-    w = 1.0 + u
-    kept = w - 1.0
-    none = e.equal(kept, 0.0)
-    return e.relu(x) + e.where(none, u, e.log(w) * (u / e.where(none, 1.0, kept)))
-
-
-_softplus = custom_derivative(_softplus_value, jvp=lambda tangents, y, x: tangents[0] * e.sigmoid(x))
-
-
 def bce_with_logits(
     logits: Tensor, target: Operand, pos_weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
@@ -234,8 +222,8 @@ def bce_with_logits(
     `pos_weight` multiplies the second term; it broadcasts against logits.
     """
     t = _target(target, logits)
-    hit = t * _softplus(-logits)
-    return _reduced((1.0 - t) * _softplus(logits) + (hit if pos_weight is None else hit * pos_weight), reduction)
+    hit = t * softplus(-logits)
+    return _reduced((1.0 - t) * softplus(logits) + (hit if pos_weight is None else hit * pos_weight), reduction)
 
 
 def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reduction: str = "mean") -> Tensor:

@@ -15,6 +15,7 @@ from lazydiff.errors import GraphError, ShapeError
 from lazydiff.frontend.schedules import Schedule
 from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
+from lazydiff.ops.functions import expm1
 from lazydiff.ops.leaves import state
 from lazydiff.ops.reductions import sum
 
@@ -118,7 +119,7 @@ def sgd(
     """w <- w - learning_rate * g; with momentum m <- momentum * m + g, w <- w - learning_rate * m (as torch and optax).
 
     `learning_rate` is a number, a 0-d input or state, or a schedule (a function of the number of updates made so far,
-    such as ld.linear_schedule; the count is the state "<name>.step"). `weight_decay` adds weight_decay * w to g, except
+    such as ld.cosine_decay; the count is the state "<name>.step"). `weight_decay` adds weight_decay * w to g, except
     where the parameter's name matches a pattern in `no_decay`. Each line is one fma: fused or not, the same bits.
     """
     _check("sgd", learning_rate, momentum=momentum, weight_decay=weight_decay)
@@ -136,11 +137,8 @@ def sgd(
 
 
 def _correction(beta: float, updates: Tensor) -> Tensor:
-    """1 - beta**updates, without cancellation: 2 t / (1 + t) for t = tanh(updates * -log(beta) / 2)."""
-    if not beta:
-        return constant(1.0, updates.dtype)
-    t = e.tanh(updates * (-0.5 * math.log(beta)))
-    return 2.0 * t / (1.0 + t)
+    """1 - beta**updates, without cancellation: -expm1(updates * log(beta))."""
+    return e.neg(expm1(updates * math.log(beta))) if beta else constant(1.0, updates.dtype)
 
 
 def _adam(

@@ -10,6 +10,7 @@ from lazydiff.dtypes import i32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
+from lazydiff.ops.functions import cos
 from lazydiff.ops.moves import reshape
 
 # Give one as an optimizer's learning_rate. `step` is 0 in the first update; write your own with ld's functions.
@@ -65,6 +66,13 @@ def _floor_divide(step: Tensor, count: float) -> Tensor:
     quotient = step / count
     whole = e.astype(e.astype(quotient, i32), step.dtype)
     return e.where(whole * count > step, whole - 1.0, whole)
+
+
+def cosine_decay(value: float, steps: int, alpha: float = 0.0) -> Schedule:
+    """Half a cosine from `value` at step 0 to alpha * value at `steps`, then constant; optax has the same."""
+    count = _positive("cosine_decay", steps)
+    middle, half = 0.5 * value * (1.0 + alpha), 0.5 * value * (1.0 - alpha)
+    return lambda step: middle + half * cos(math.pi * _through(count, step))
 
 
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
