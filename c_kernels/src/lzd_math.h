@@ -133,7 +133,7 @@ LZD_INLINE T lzd_tanh(T x)
     const T z = x * x;
     const T small = FMA(x * z, poly_tanh(z), x);
     const T large = (T)1 - (T)2 / (exp_tight((T)2 * ABS(x)) + (T)1);
-    return ABS(x) <= TANH_SMALL ? small : from_bits(bits_of(large) | (bits_of(x) & SIGN_BIT));
+    return from_bits(bits_of(ABS(x) <= TANH_SMALL ? small : large) | (bits_of(x) & SIGN_BIT)); /* -0 gives -0 */
 }
 
 /* 1 / (1 + e) or e / (1 + e), e = exp(-|x|); then what the sum and the quotient lost, divided by 1 + e. */

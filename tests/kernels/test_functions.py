@@ -109,7 +109,7 @@ def test_a_function_is_as_close_to_the_truth_as_stated(builds, name, dtype):
     with np.errstate(all="ignore"):
         found = compute(builds["gcc -O2"], code, dtype, arrays)
         assert ulps(found, truth) <= WORST_ULP[name]
-        zero = (found == 0) & (truth == 0) & (name != "tanh")  # tanh(-0) is +0, as it was from the first version
+        zero = (found == 0) & (truth == 0)
         np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(truth[zero]))
 
 
