@@ -20,6 +20,7 @@ from lazydiff.errors import (
     ShapeError,
     ToolError,
 )
+from lazydiff.frontend.incremental import incremental
 from lazydiff.frontend.losses import (
     bce,
     bce_with_logits,
@@ -322,6 +323,7 @@ __all__ = [
     "hypot",
     "i8",
     "i32",
+    "incremental",
     "input",
     "instance_norm",
     "isfinite",

@@ -26,13 +26,14 @@ def export_c(
 ) -> None:
     """Write `plan` as a folder of C99 that builds alone; `name` begins every C name in it (README.md there says more).
 
-    The folder's self-test runs `entry` (the one called "train", else the first) once for each item of `inputs`, arrays
-    by input name; without `inputs`, three times on made-up ones. It compares `loss` (else the first output in RAM) bit
-    for bit with what this machine computed. Raises ExportError for a name that C can't take or inputs that do not fit,
-    InputError for values the entry refuses, ToolError where the C extension is missing.
+    The folder's self-test runs `entry` ("train", else the first that has outputs) once for each item of `inputs`,
+    arrays by input name; without `inputs`, three times on made-up ones. It compares `loss` (else the first output in
+    RAM) bit for bit with what this machine computed. Raises ExportError for a name that C can't take or inputs that do
+    not fit, InputError for values the entry refuses, ToolError where the C extension is missing.
     """
     names = [e.name for e in plan.entries]
-    chosen = entry or ("train" if "train" in names else names[0])
+    speaking = [e.name for e in plan.entries if e.outputs] or names  # a segment may do nothing but keep values
+    chosen = entry or ("train" if "train" in names else speaking[0])
     if chosen not in names:
         raise ExportError(f"export_c: the plan has no entry {chosen!r}; it has {', '.join(names)}")
     declared = plan.entry(chosen)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from lazydiff.errors import GraphError
+from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
@@ -22,20 +24,20 @@ from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Kind, Plan
 
-EntrySpec = Tensor | Step | Mapping[str, Tensor] | Sequence[Tensor]
+EntrySpec = Outputs | Step | Incremental
 
 
 def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # noqa: A001 - the field's word
     """The plan of one or more entries that share parameters and one block of RAM.
 
     An entry is a tensor (its output is named like the entry), several (name -> tensor, or a sequence: named
-    entry0, entry1, ..) or a `train_step`. `ram` is a budget for everything the plan keeps in RAM, in bytes or as
-    "64 KiB". Raises BudgetError if it does not fit, GraphError if the entries can't be compiled.
+    entry0, entry1, ..), a `train_step` or `incremental(...)`. `ram` is a budget for everything the plan keeps in
+    RAM, in bytes or as "64 KiB". Raises BudgetError if it does not fit, GraphError if the entries can't be compiled.
     """
     budget = parse_bytes(ram)
     if not entries:
         raise GraphError(f"{user_line()}: compile needs an entry, such as infer=tensor or train=ld.train_step(...)")
-    steps = {name: _as_step(name, spec) for name, spec in entries.items()}
+    steps = _as_steps(entries)
     _check_names(steps)
     _check_derivatives(steps)
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
@@ -60,7 +62,23 @@ def load(path: str | bytes) -> Plan:
     return plan
 
 
-def _as_step(name: str, spec: EntrySpec) -> Step:
+def _as_steps(entries: Mapping[str, EntrySpec]) -> dict[str, Step]:
+    """Each entry as steps by name: one, or the segments of an incremental one."""
+    steps: dict[str, Step] = {}
+    for name, spec in entries.items():
+        if isinstance(spec, Incremental):
+            step = _as_step(name, spec.outputs)
+            _check_names({name: step})
+            _check_derivatives({name: step})
+            steps |= segments(name, step.outputs, spec)
+        elif re.fullmatch(r".+\.\d+", name):
+            raise GraphError(f"{user_line()}: entry {name!r}: a name that ends so is an incremental entry's segment")
+        else:
+            steps[name] = _as_step(name, spec)
+    return steps
+
+
+def _as_step(name: str, spec: Step | Outputs) -> Step:
     if isinstance(spec, Step):
         return spec
     spec = {name: spec} if isinstance(spec, Tensor) else spec

@@ -53,8 +53,9 @@ class Selector:
             else:
                 self._node(node)
         made = {id(v) for c in self.calls for v in c.writes}
-        finals = {n: self._final(t, made) for n, t in outputs.items()}
         pairs = [(self._view(old).value, self._new_value(new, old, made)) for old, new in updates]
+        stored = {id(new): value for (_, new), (_, value) in zip(updates, pairs, strict=True)}
+        finals = {n: self._final(t, made, stored.get(id(t))) for n, t in outputs.items()}
         for view in finals.values():
             view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
         return EntryCalls(name, self._inputs, finals, self._checks, self._units(finals, pairs), pairs)
@@ -126,8 +127,11 @@ class Selector:
         self.calls.append(copy_call(view, label, node.source))
         return self.calls[-1].writes[0]
 
-    def _final(self, node: Tensor, made: set[int]) -> View:
+    def _final(self, node: Tensor, made: set[int], stored: Value | None) -> View:
+        """An output: the new value of a state where it is one (no bytes of its own), else a value that a call made."""
         view = self._view(node)
+        if stored is not None:
+            return View(stored, node.shape, row_major(node.shape))
         if view.contiguous and id(view.value) in made:
             return view
         return View(self._copy(view, node, "output"), node.shape, row_major(node.shape))

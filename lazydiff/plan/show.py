@@ -5,6 +5,7 @@ from __future__ import annotations
 from lazydiff.plan.codec import encode
 from lazydiff.plan.lifetimes import EntryLives, entry_lives
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Kind, Plan, Step, Symbol
+from lazydiff.plan.segments import kept_states
 
 KINDS = ("executor", "params", "state", "io", "work")
 _SHOWN_AT_PEAK = 12
@@ -105,6 +106,11 @@ def table(plan: Plan) -> str:
     named = [f"{s.name} {_shape(plan, s)}" for s in plan.state if plan.buffers[s.buffer].kind == Kind.PARAMS]
     if named:
         lines += ["", *wrapped("params   ", named)]
+    kept = kept_states(plan)
+    for name in dict.fromkeys(kept.values()):
+        lines += wrapped(
+            f"kept for {name}  ", [f"{s.name} {_shape(plan, s)}" for s in plan.state if kept.get(s.name) == name]
+        )
     for entry in plan.entries:
         words = [f"{s.name} {_shape(plan, s)}" for s in entry.inputs]
         words += [f"-> {s.name} {_shape(plan, s)}" for s in entry.outputs]

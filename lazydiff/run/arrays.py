@@ -52,6 +52,17 @@ def list_names(what: str, names: Collection[str]) -> str:
     return f"this plan's {what}: {', '.join(names) or 'none'}"
 
 
+def refused_element(symbol: SymbolInfo, value: np.ndarray) -> int | None:
+    """The first element that the symbol's check refuses, as C finds it, or None."""
+    if symbol.check is Check.RANGE:
+        bad = (value < symbol.low) | (value > symbol.high)
+    elif symbol.check is Check.FINITE:
+        bad = ~np.isfinite(value)
+    else:
+        return None
+    return int(np.argmax(bad)) if bad.any() else None
+
+
 def value_error(where: str, symbol: SymbolInfo, value: np.ndarray, element: int) -> InputError:
     """Why C refused an element of an input."""
     index = tuple(int(i) for i in np.unravel_index(element, value.shape)) if value.shape else ()

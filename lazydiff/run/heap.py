@@ -13,6 +13,7 @@ import numpy as np
 
 from lazydiff.errors import ToolError
 from lazydiff.plan.model import Plan
+from lazydiff.run.incremental import IncrementalCall
 from lazydiff.run.native import HeapCounter
 from lazydiff.run.session import Session
 
@@ -54,7 +55,10 @@ def _count(folder: str, entry: str, steps: int) -> int:
     session = Session(Path(folder, "plan.lzp"))
     with np.load(Path(folder, "inputs.npz")) as arrays:
         inputs = {name: arrays[name] for name in arrays.files}
-    return session.entry(entry).repeat_counted(steps, counter, **inputs)
+    call = session.entry(entry)
+    if isinstance(call, IncrementalCall):
+        raise ToolError(f"heap counter: {entry!r} is incremental; count one of its segments, such as {entry}.0")
+    return call.repeat_counted(steps, counter, **inputs)
 
 
 if __name__ == "__main__":
