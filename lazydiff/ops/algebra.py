@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from lazydiff.errors import ShapeError
-from lazydiff.graph.node import Operand, Tensor, apply, user_line
+from lazydiff.graph.node import Operand, Tensor, user_line
 from lazydiff.ops.elementwise import multiply, together
 from lazydiff.ops.moves import diagonal, normal_axes, reshape, transpose
 from lazydiff.ops.products import matmul
@@ -126,7 +126,7 @@ def _pair(left: Part, right: Part, kept: set[str]) -> Part:
         b = reshape(b, (*b.shape[: len(batch)], *(1 for _ in rows), *b.shape[len(batch) :]))
         return multiply(a, b), (*batch, *rows, *columns)
     lead = (n_batch,) if batch else ()
-    product = apply("matmul", reshape(a, (*lead, n_rows, n_inner)), reshape(b, (*lead, n_inner, n_columns)))
+    product = matmul(reshape(a, (*lead, n_rows, n_inner)), reshape(b, (*lead, n_inner, n_columns)))
     labels = (*batch, *rows, *columns)
     return reshape(product, tuple(sizes[e] for e in labels)), labels
 

@@ -68,7 +68,7 @@ def _full_key(x: Tensor, keys: tuple[object, ...]) -> list[object]:
 def split(x: Tensor, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """x cut along an axis into so many equal parts, or before each of several indices, as NumPy does. Views.
 
-    Raises ShapeError where the parts would not be equal, or one would be empty.
+    Raises ShapeError where the parts would not be equal.
     """
     (axis,) = normal_axes(x, axis)
     extent = x.shape[axis]

@@ -98,3 +98,9 @@ def test_a_matrix_product_by_einsum_copies_nothing():
     assert [s.label for s in steps] in (["matmul", "output"], ["matmul"])
     (step,) = ld.compile(f=ld.einsum("ij,kj", a, b)).entry("f").steps
     assert step.label == "matmul"
+
+
+def test_a_sum_over_no_elements_is_zero():
+    a, b = np.ones((2, 0)), np.ones((0, 3))
+    y = ld.einsum("ij,jk->ik", ld.constant(a), ld.constant(b)) + ld.input("x", (2, 3), ld.f64)
+    np.testing.assert_array_equal(ld.Session(ld.compile(f=y)).f(x=np.ones((2, 3))), np.ones((2, 3)))
