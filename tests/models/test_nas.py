@@ -5,6 +5,7 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.examples import nas
+from lazydiff.graph.walk import topological
 
 
 def test_the_price_is_the_planners_number():
@@ -46,3 +47,11 @@ def test_what_the_search_finds():
     assert table.min() < found.cell_ram_bytes < table.max()
     assert found.accuracy > 0.85
     assert found.cell != ("identity",) * 3
+
+
+def test_the_second_order_graph_stays_small():
+    counts = {}
+    for order in ("first", "second"):
+        cost, alphas = nas.search_cost(order, 0.1)
+        counts[order] = len(topological([cost])), len(topological([cost, *ld.grad(cost, alphas)]))
+    assert counts == {"first": (176, 334), "second": (338, 692)}
