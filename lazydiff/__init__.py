@@ -71,7 +71,7 @@ from lazydiff.frontend.transforms import (
     value_and_grad,
     vjp,
 )
-from lazydiff.graph.node import Tensor, constant
+from lazydiff.graph.node import FUNCTIONS, Tensor, constant
 from lazydiff.ops.activations import (
     celu,
     elu,
@@ -205,6 +205,14 @@ __version__ = "0.1.0"
 
 # Imported when first used: a plan can be made without the runtime, and run without the exporter.
 _LATER = {"check_grads": "lazydiff.checking", "export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
+
+
+def _numpy(*args: object) -> Tensor:
+    value: Tensor = import_module("lazydiff.notebook").numpy(*args)  # an array; FUNCTIONS mostly give tensors
+    return value
+
+
+FUNCTIONS["numpy"] = _numpy  # for Tensor.numpy, whose first call imports compiler and runtime
 
 
 if not TYPE_CHECKING:  # a type checker shall report a name that is not there

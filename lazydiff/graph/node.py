@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -101,6 +101,15 @@ class Tensor:
     def T(self) -> Tensor:  # noqa: N802 - numpy's name
         """The axes in reverse order."""
         return call("transpose", self)
+
+    def numpy(self, /, *, params: Mapping[str, object] | None = None, **inputs: object) -> np.ndarray:
+        """The value now, for a notebook: `t.numpy(x=..., y=...)` with an array, list or number for each input.
+
+        Compiled the first time and kept for equal graphs; parameters and state have their first values, or those of
+        `params` by name. A fresh array of this shape and dtype. Raises InputError for a missing, unknown or unfit
+        array, GraphError for a graph that can't be compiled. A Session is what a loop wants.
+        """
+        return call("numpy", self, inputs, params or {})  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"<{self.op.name}{' ' + self.name if self.name else ''} {self.dtype}{list(self.shape)} at {self.source}>"
