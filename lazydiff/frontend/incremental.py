@@ -73,7 +73,12 @@ def segments(name: str, outputs: Mapping[str, Tensor], spec: Incremental) -> dic
 
 
 def _cheapest(node: Tensor) -> Tensor:
-    """Of a chain of views, the node with the fewest bytes; the innermost of equals, which other views may share."""
+    """Of a chain of views, the node with the fewest bytes; the innermost of equals, which other views may share.
+
+    A view of a parameter or constant is read where that lies.
+    """
+    if base(node).op.name in _IN_PLACE:
+        return base(node)
     best = node
     while node.op.view and node.inputs:
         node = node.inputs[0]

@@ -7,6 +7,7 @@ import pytest
 
 import lazydiff as ld
 from bench.networks import resnet8, unrolled
+from lazydiff.examples import maml, pinn
 from lazydiff.plan.model import Kind
 
 
@@ -21,6 +22,12 @@ def test_resnet8_compiles_in_under_a_second():
     parameters = sum(plan.elements(s) for s in plan.state if plan.buffers[s.buffer].kind == Kind.PARAMS)
     assert parameters == 77_706
     assert seconds < 1, f"trace to plan took {seconds:.2f} s"
+
+
+@pytest.mark.parametrize("build", [maml.build, lambda: pinn.burgers(0.1).plan], ids=["maml", "pinn"])
+def test_second_order_examples_compile_in_under_two_seconds(build):
+    seconds, _ = _seconds(build)
+    assert seconds < 2, f"trace to plan took {seconds:.2f} s"
 
 
 @pytest.mark.parametrize(("steps", "train", "most"), [(3000, False, 4.0), (1000, True, 4.0)])

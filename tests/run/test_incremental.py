@@ -183,6 +183,14 @@ def test_kept_states_are_the_entrys_own():
         pytest.fail("print(plan) does not name what is kept")
 
 
+def test_views_of_parameters_are_not_kept():
+    x, p = ld.input("x", (4,)), ld.param("p", np.arange(10, dtype=np.float32))
+    plan = ld.compile(f=ld.incremental(x * p[2:6] + ld.broadcast_to(p[:1], (4,)) @ p[6:].reshape(4, 1)))
+    assert [s.name for s in plan.state] == ["f.matmul", "p"], "of p only a product is kept"
+    values = ld.Session(plan).f(x=np.ones(4, np.float32))
+    np.testing.assert_array_equal(values, np.arange(2, 6, dtype=np.float32))
+
+
 def test_a_saved_plan_stays_incremental(tmp_path):
     head, data = _pose_net()
     plan = ld.compile(infer=ld.incremental(head))

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from lazydiff.examples import digits, pinn
+from lazydiff.examples import digits, maml, pinn
 from lazydiff.plan.lifetimes import entry_lives
 from tools import sizes
 from tools.bench.networks import resnet8, unrolled
@@ -40,6 +40,7 @@ def rows() -> list[Row]:
     found = [
         Row("demo network: trace to plan", 1e3 * compiled, "ms", 150.0),
         Row("ResNet-8, training step and inference: trace to plan", _compile_seconds(resnet8), "s", 1.0),
+        Row("MAML, second order, 25 tasks: trace to plan", _compile_seconds(maml.build), "s", 2.0),
         Row("3,000 steps of a recurrence: trace to plan", _compile_seconds(lambda: unrolled(3000)), "s", 2.0),
         Row(
             "1,000 steps of a recurrence, trained: trace to plan",
