@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-from generate_micropython import opcodes_text, table_text  # noqa: E402
+from generate_micropython import more_opcodes_text, opcodes_text, table_text  # noqa: E402
 from lazydiff.dtypes import FLOATS, f32, f64  # noqa: E402
 from lazydiff.export.tables import render_attrs, render_ops, render_table  # noqa: E402
 from lazydiff.kernels.opcodes import OPCODES  # noqa: E402
@@ -31,6 +31,7 @@ FILES: list[tuple[str, Callable[[], str]]] = [
     (_SRC + "k_ops_f64.c", lambda: render_ops(_OPCODES, f64)),
     ("lazydiff/run/csrc/native.c", native_source),
     ("ports/micropython/lazydiff/opcodes.py", opcodes_text),
+    ("ports/micropython/lazydiff/opcodes_more.py", more_opcodes_text),
     ("ports/micropython/lazydiff/table.py", table_text),
 ]
 

@@ -5,7 +5,7 @@ the compiler on the board, and its peak of RAM at load is several times that of 
 """
 
 from .errors import PlanError
-from .opcodes import OPCODES
+from .opcodes import OPCODES, find
 from .scalar import saturate
 
 _ITEM = (0, 4, 8, 4, 1, 1, 1)
@@ -155,7 +155,7 @@ def _code(words, n_in, n_out, kinds, dtype, where):
             _need(a < n_in, where, what + " loads no input")
             arity, function = 1, _MOVE
         else:
-            arity, function = OPCODES.get(number, (0, None))
+            arity, function = find(number)
             _need(arity, where, what + " has opcode %d, which this port does not have" % number)
         for arg in (a, b, c)[:arity]:
             _need(arg < len(kinds) and written[arg], where, what + " reads what is not written")
