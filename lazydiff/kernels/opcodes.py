@@ -75,8 +75,15 @@ opcode(8, "exp", 1, np.exp, "EXP(a)", "m_exp(a)")
 opcode(9, "log", 1, np.log, "LOG(a)", "m_log(a)")
 opcode(10, "tanh", 1, np.tanh, "TANH(a)", "m_tanh(a)")
 opcode(11, "sigmoid", 1, _sigmoid, "SIGMOID(a)", "m_sigmoid(a)")
-opcode(12, "relu", 1, lambda a: np.maximum(a, 0), "a < (T)0 ? (T)0 : a", "0.0 if a < 0.0 else a")
-opcode(13, "sign", 1, np.sign, "a > (T)0 ? (T)1 : a < (T)0 ? (T)-1 : a", "1.0 if a > 0.0 else -1.0 if a < 0.0 else a")
+opcode(12, "relu", 1, lambda a: np.where(a < 0, 0, a).astype(a.dtype), "a < (T)0 ? (T)0 : a", "0.0 if a < 0.0 else a")
+opcode(
+    13,
+    "sign",
+    1,
+    np.sign,
+    "a > (T)0 ? (T)1 : a < (T)0 ? (T)-1 : a + (T)0",
+    "1.0 if a > 0.0 else -1.0 if a < 0.0 else a + 0.0",
+)
 opcode(14, "exp2", 1, np.exp2, "EXP2(a)", "m_exp2(a)")
 opcode(15, "expm1", 1, np.expm1, "EXPM1(a)", "m_expm1(a)")
 opcode(16, "log1p", 1, np.log1p, "LOG1P(a)", "m_log1p(a)")

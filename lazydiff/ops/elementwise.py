@@ -97,6 +97,18 @@ def _tie(wins: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return _mask(wins, 1.0, _mask(equal(a, b), half, nothing))
 
 
+def _power_slope(a: Tensor, b: Tensor) -> Tensor:
+    """b a^(b-1), but 0 where b is 0 (as torch and JAX have it), instead of 0 * inf at a = 0."""
+    number = b
+    while number.op.name == "broadcast_to":
+        number = number.inputs[0]
+    if number.data is not None and number.size == 1:  # the exponent is known: so is whether it is 0
+        exponent = float(number.data.reshape(())[()])
+        return exponent * a ** (exponent - 1) if exponent else call("broadcast_to", constant(0.0, a.dtype), a.shape)
+    none = equal(b, 0.0)
+    return _mask(none, 0.0, b * a ** _mask(none, 1.0, b - 1))
+
+
 add = elementwise("add", (lambda y, a, b: one(a), lambda y, a, b: one(b)), arity=2)
 subtract = elementwise("subtract", (lambda y, a, b: one(a), lambda y, a, b: -one(b)), arity=2)
 multiply = elementwise("multiply", (lambda y, a, b: b, lambda y, a, b: a), arity=2)
@@ -104,11 +116,14 @@ divide = elementwise("divide", (lambda y, a, b: 1 / b, lambda y, a, b: -y / b), 
 power = elementwise(
     "power",
     (
-        lambda y, a, b: b * a ** (b - 1),
+        lambda y, a, b: _power_slope(a, b),
         # y log(a); where a is 0 that is 0 (b > 0), as JAX has it, instead of 0 * -inf
         lambda y, a, b: y * call("log", _mask(call("equal", a, 0.0), 1.0, a)),
     ),
     arity=2,
+    doc="""Elementwise a**b of floats, with NumPy's broadcasting: 0**0 is 1, NaN for a < 0 and a b that is not whole.
+
+    d/da is 0 where b is 0, and d/db is 0 where a is 0 (b >= 0), as torch and JAX have them.""",
 )
 neg = elementwise("neg", (lambda y, x: -one(x),))
 exp = elementwise("exp", (lambda y, x: y,))
@@ -117,7 +132,9 @@ sqrt = elementwise("sqrt", (lambda y, x: 0.5 / y,))
 square = elementwise("square", (lambda y, x: 2 * x,))
 tanh = elementwise("tanh", (lambda y, x: 1 - square(y),))
 sigmoid = elementwise("sigmoid", (lambda y, x: y * (1 - y),))
-sign = elementwise("sign")
+sign = elementwise(
+    "sign", doc="Elementwise -1, 0 or 1; 0 for -0 (as NumPy and torch; JAX keeps -0), NaN for NaN; floats or integers."
+)
 abs = elementwise("abs", (lambda y, x: sign(x),))  # noqa: A001 - NumPy's name; 0 at 0
 relu = elementwise("relu", (lambda y, x: y > 0,))  # reads y only; 0 at 0
 maximum = elementwise("maximum", (lambda y, a, b: _tie(a > b, a, b), lambda y, a, b: _tie(b > a, a, b)), arity=2)

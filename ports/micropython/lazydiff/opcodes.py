@@ -76,7 +76,7 @@ def f12(d, i, n, A, p, ps):  # relu
 def f13(d, i, n, A, p, ps):  # sign
     for i in range(i, i + n):
         a = A[p]
-        d[i] = 1.0 if a > 0.0 else -1.0 if a < 0.0 else a
+        d[i] = 1.0 if a > 0.0 else -1.0 if a < 0.0 else a + 0.0
         p += ps
 
 
