@@ -70,7 +70,7 @@ typedef struct block {
 
 static const double zero = 0.0; /* what an input is outside its window, in every dtype */
 
-static slot find(const block *b, uint32_t number)
+static inline slot find(const block *b, uint32_t number)
 {
     const lzd_map *m = b->map;
     slot s = {NULL, 1, LZD_COMPUTE_DTYPE};
@@ -81,12 +81,13 @@ static slot find(const block *b, uint32_t number)
             s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * lzd_itemsize(s.dtype);
             return s;
         }
-        int64_t element = item[1];
-        for (uint32_t d = 0; d < m->rank; d++) {
-            element += (int64_t)b->index[d] * (int32_t)item[2u + d];
-        }
         s.stride = m->rank != 0u ? (int32_t)item[1u + m->rank] : 0;
-        if (item[0] >> 8 != 0u) {
+        int64_t element = item[1];
+        if (item[0] >> 8 == 0u) {
+            for (uint32_t d = 0; d < m->rank; d++) {
+                element += (int64_t)b->index[d] * (int32_t)item[2u + d];
+            }
+        } else {
             const uint32_t *window = m->windows + 2u * (size_t)m->rank * ((item[0] >> 8) - 1u);
             for (uint32_t d = 0; d < m->rank; d++, window += 2) {
                 if (b->index[d] - window[0] >= window[1]) { /* below it the difference wraps round, beyond any extent */
@@ -94,7 +95,7 @@ static slot find(const block *b, uint32_t number)
                     s.stride = 0;
                     return s;
                 }
-                element -= (int64_t)window[0] * (int32_t)item[2u + d];
+                element += (int64_t)(b->index[d] - window[0]) * (int32_t)item[2u + d];
             }
         }
         s.at = (uint8_t *)b->p[number] + element * (int64_t)lzd_itemsize(s.dtype);
