@@ -11,7 +11,7 @@ from lazydiff.errors import GraphError
 from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
-from lazydiff.graph.walk import topological
+from lazydiff.graph.walk import number, topological
 from lazydiff.memory.budget import parse_bytes, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
@@ -19,7 +19,7 @@ from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
 from lazydiff.memory.select import Selector
-from lazydiff.passes.simplify import number, simplify
+from lazydiff.passes.simplify import simplify
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Kind, Plan

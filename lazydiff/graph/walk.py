@@ -14,6 +14,14 @@ def base(node: Tensor) -> Tensor:
     return node
 
 
+def number(node: Tensor) -> float | None:
+    """The value of a constant with one value, seen through views; else None."""
+    node = base(node)
+    if node.op.name == "const" and node.data is not None and node.data.size == 1:
+        return float(node.data.reshape(-1)[0])
+    return None
+
+
 def topological(roots: Iterable[Tensor], seen: set[int] | None = None) -> list[Tensor]:
     """Every node that the roots depend on, inputs before users, each once; deterministic.
 

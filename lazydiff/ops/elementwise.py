@@ -9,6 +9,7 @@ import numpy as np
 from lazydiff.dtypes import BY_NAME, Dtype, bool_, f32, i32
 from lazydiff.errors import DtypeError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, Op, Operand, Partial, Tensor, apply, call, constant, declare, user_line
+from lazydiff.graph.walk import number
 from lazydiff.ops.integers import ARITHMETIC, as_integers, promoted
 
 Partials = tuple[Partial | None, ...]
@@ -99,11 +100,8 @@ def _tie(wins: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def _power_slope(a: Tensor, b: Tensor) -> Tensor:
     """b a^(b-1), but 0 where b is 0 (as torch and JAX have it), instead of 0 * inf at a = 0."""
-    number = b
-    while number.op.name == "broadcast_to":
-        number = number.inputs[0]
-    if number.data is not None and number.size == 1:  # the exponent is known: so is whether it is 0
-        exponent = float(number.data.reshape(())[()])
+    exponent = number(b)
+    if exponent is not None:  # so it is known whether it is 0
         return exponent * a ** (exponent - 1) if exponent else call("broadcast_to", constant(0.0, a.dtype), a.shape)
     none = equal(b, 0.0)
     return _mask(none, 0.0, b * a ** _mask(none, 1.0, b - 1))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from lazydiff.dtypes import bool_
 from lazydiff.errors import DtypeError
 from lazydiff.graph.node import Tensor, apply, user_line
+from lazydiff.graph.walk import number
 from lazydiff.ops.elementwise import where
-from lazydiff.passes.simplify import number
 
 SMOOTH = ("elementwise", "linear", "custom", "opaque")  # the kinds of op through which derivatives flow
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lazydiff.graph.node import Tensor, call, constant, make, source_of
-from lazydiff.graph.walk import base, topological
+from lazydiff.graph.walk import base, number, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.ops.moves import flip, slices, zero_pad
 
@@ -25,14 +25,6 @@ def row(*names: str) -> Callable[[Row], Row]:
         return rule
 
     return register
-
-
-def number(node: Tensor) -> float | None:
-    """The value of a constant with one value, seen through views; else None."""
-    node = base(node)
-    if node.op.name == "const" and node.data is not None and node.data.size == 1:
-        return float(node.data.reshape(-1)[0])
-    return None
 
 
 @row("multiply", "divide")

@@ -143,3 +143,13 @@ def test_one_hot_of_what_is_not_a_class_is_all_zero():
     plan = ld.compile(f={"f32": ld.astype(ld.one_hot(ld.input("i", (4,), ld.i32), 3), ld.f32)})
     for runner in (ld.Session(plan).arrays, Reference(plan).run):
         np.testing.assert_array_equal(runner("f", i=index)["f32"], index[:, None] == np.arange(3))
+
+
+def test_an_exponent_that_is_a_parameter_is_no_constant():
+    """Of one element, too: its value may have been trained, so the slope must read it and not its first value."""
+    x, p = ld.input("x", (3,), ld.f64), ld.param("p", np.array([2.0]))
+    y = (x**p).sum()
+    session = ld.Session(ld.compile(slope=ld.grad(y, x), train=ld.train_step(y, ld.sgd(1.0))))
+    session.write("p", np.array([3.0]))
+    at = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(session.slope(x=at), 3 * at**2, rtol=1e-14)
