@@ -13,7 +13,8 @@ from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops import leaves
 from lazydiff.ops.reductions import sum as total
-from lazydiff.passes.retype import freed_name, retype
+from lazydiff.passes.retype import retype
+from lazydiff.passes.substitute import freed, substitute
 from lazydiff.pipeline import compile as compile_plan
 from lazydiff.plan.model import Plan
 from lazydiff.run.session import Session
@@ -91,9 +92,11 @@ def _graph(f: Tensor | Callable[..., Tensor], args: object) -> tuple[Tensor, Arr
         y = f(*(leaves.input(n, a.shape, f64 if a.dtype.kind == "f" else _integer(a)) for n, a in given.items()))
     if not isinstance(y, Tensor) or not y.dtype.is_float:
         raise GraphError(f"{user_line()}: check_grads takes a graph of floats, not {y!r}")
-    stored = {freed_name(n): n.data for n in topological([y]) if n.op.name in ("param", "state") and n.data is not None}
-    values = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in (stored | given).items()}
-    return retype([y], f64, free=True)[0], values
+    stored = [n for n in topological([y]) if n.op.name in ("param", "state")]
+    inputs = [freed(n) for n in stored]
+    first = {i.name: n.data for n, i in zip(stored, inputs, strict=True) if n.data is not None}
+    values = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in (first | given).items()}
+    return retype(substitute([y], stored, inputs), f64)[0], values
 
 
 def _integer(array: np.ndarray) -> Dtype:

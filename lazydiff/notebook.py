@@ -14,9 +14,8 @@ import numpy as np
 from lazydiff.errors import InputError
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import topological
-from lazydiff.ops.leaves import input as input_leaf
 from lazydiff.passes.simplify import simplify
-from lazydiff.passes.substitute import substitute
+from lazydiff.passes.substitute import freed, substitute
 from lazydiff.pipeline import compile as compile_plan
 from lazydiff.run.arrays import names_error
 from lazydiff.run.session import Session
@@ -69,7 +68,7 @@ def _compile(tensor: Tensor, replaced: frozenset[str]) -> _Compiled:
     if unknown := sorted(replaced - set(leaves)):
         raise InputError(f"numpy: params names {unknown}, but the tensor depends on {', '.join(leaves) or 'none'}")
     old = {name: leaves[name] for name in sorted(replaced)}
-    new = {name: input_leaf(f"parameter {name}", leaf.shape, leaf.dtype) for name, leaf in old.items()}
+    new = {name: freed(leaf) for name, leaf in old.items()}
     (root,) = substitute([tensor], list(old.values()), list(new.values()))
     plan = compile_plan(value=root)
     symbols = [s.name for s in plan.entry("value").inputs]

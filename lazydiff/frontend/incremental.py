@@ -13,6 +13,7 @@ import numpy as np
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import OPS, Tensor, apply, make, source_of, user_line
+from lazydiff.graph.rebuild import rebuild, same
 from lazydiff.graph.walk import base, topological
 from lazydiff.passes.simplify import simplify
 
@@ -149,12 +150,11 @@ class _Split:
 
     def rebuild(self, key: Key, roots: Sequence[Tensor]) -> list[Tensor]:
         """The roots of one segment, with what other segments keep read from its state."""
-        done = {id(n): self.kept[id(n)] for n in self.kept_nodes if self.segment(n) != key}
-        for node in topological(roots, seen=set(done)):
-            inputs = tuple(done[id(i)] for i in node.inputs)
-            with source_of(node):
-                if node.op.name == "expect" and base(node) is not base(inputs[0]) and base(node).op.name == "input":
-                    done[id(node)] = inputs[0]  # the input is a state here; its own segment checks it
-                else:
-                    done[id(node)] = node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
-        return [done[id(r)] for r in roots]
+
+        def rule(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+            if node.op.name == "expect" and base(node) is not base(inputs[0]) and base(node).op.name == "input":
+                return inputs[0]  # the input is a state here; its own segment checks it
+            return same(node, inputs)
+
+        known = {id(n): self.kept[id(n)] for n in self.kept_nodes if self.segment(n) != key}
+        return rebuild(roots, rule, known)

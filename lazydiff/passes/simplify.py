@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lazydiff.graph.node import Tensor, call, constant, make, source_of
-from lazydiff.graph.walk import base, number, topological
+from lazydiff.graph.node import Tensor, call, constant
+from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.walk import base, number
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.ops.moves import flip, slices, zero_pad
 
@@ -156,31 +157,18 @@ def _gradient_is_past(n: Tensor) -> Tensor | None:
 
 def expand(roots: Sequence[Tensor]) -> list[Tensor]:
     """The roots with every op that has an expansion replaced by it."""
-    done: dict[int, Tensor] = {}
-    for node in topological(roots):
-        inputs = tuple(done[id(i)] for i in node.inputs)
-        with source_of(node):
-            if node.op.expansion:
-                done[id(node)] = node.op.expansion(*inputs)
-            else:
-                done[id(node)] = node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
-    return [done[id(r)] for r in roots]
+    return rebuild(roots, lambda node, xs: node.op.expansion(*xs) if node.op.expansion else same(node, xs))
+
+
+def _simplest(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    new = same(node, inputs)
+    while True:
+        better = next((b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None)
+        if better is None:
+            return new
+        new = better
 
 
 def simplify(roots: Sequence[Tensor]) -> list[Tensor]:
     """The roots, expanded, then rewritten until no row applies, bottom-up."""
-    done: dict[int, Tensor] = {}
-    roots = expand(roots)
-    for node in topological(roots):
-        inputs = tuple(done[id(i)] for i in node.inputs)
-        with source_of(node):
-            new = node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
-            while True:
-                better = next(
-                    (b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None
-                )
-                if better is None:
-                    break
-                new = better
-        done[id(node)] = new
-    return [done[id(r)] for r in roots]
+    return rebuild(expand(roots), _simplest)

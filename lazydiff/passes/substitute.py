@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazydiff.errors import ShapeError
-from lazydiff.graph.node import Tensor, make, source_of, user_line
-from lazydiff.graph.walk import topological
+from lazydiff.graph.node import OPS, Tensor, make, user_line
+from lazydiff.graph.rebuild import rebuild
 
 
 def substitute(roots: Sequence[Tensor], old: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
@@ -14,9 +14,12 @@ def substitute(roots: Sequence[Tensor], old: Sequence[Tensor], new: Sequence[Ten
     for a, b in zip(old, new, strict=True):
         if a.shape != b.shape or a.dtype != b.dtype:
             raise ShapeError(f"{user_line()}: substitute: {b!r} can't stand for {a!r}")
-    done = {id(a): b for a, b in zip(old, new, strict=True)}
-    for node in topological(roots, seen=set(done)):
-        inputs = tuple(done[id(i)] for i in node.inputs)
-        with source_of(node):
-            done[id(node)] = node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
-    return [done[id(r)] for r in roots]
+    return rebuild(roots, known={id(a): b for a, b in zip(old, new, strict=True)})
+
+
+def freed(leaf: Tensor) -> Tensor:
+    """The input that stands for a parameter or state where its value is to be given.
+
+    Its name is "param w" or "state w", so that it can't collide with the graph's own inputs, nor be "out".
+    """
+    return make(OPS["input"], (), {**leaf.options, "name": f"{leaf.op.name} {leaf.name}"})

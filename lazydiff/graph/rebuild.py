@@ -1,0 +1,28 @@
+"""Graph -> the same graph with some nodes made otherwise: the one loop under every rewriting pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from lazydiff.graph.node import Tensor, make, source_of
+from lazydiff.graph.walk import topological
+
+Rule = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
+
+
+def same(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The node on these inputs; itself if they are its own."""
+    return node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
+
+
+def rebuild(roots: Sequence[Tensor], rule: Rule = same, known: Mapping[int, Tensor] | None = None) -> list[Tensor]:
+    """The roots, each node being what `rule(node, its rebuilt inputs)` gives; inputs come first.
+
+    `known` maps ids of nodes to what stands for them: they are not looked into. What the rule makes counts as written
+    where the node was.
+    """
+    done = dict(known or {})
+    for node in topological(roots, seen=set(done)):
+        with source_of(node):
+            done[id(node)] = rule(node, tuple(done[id(i)] for i in node.inputs))
+    return [done[id(r)] for r in roots]
