@@ -135,7 +135,7 @@ def nll(
     reduction: str = "none",
 ) -> Tensor:
     """-log_prob[label], one for each row: cross_entropy of what log_softmax gave; see there."""
-    target = labels if isinstance(labels, Tensor) else constant(labels)
+    target = constant(labels)
     if target.dtype != i32:
         raise DtypeError(f"{user_line()}: nll takes i32 labels, not {target.dtype}")
     found, classweight = _Labels("nll", log_prob, target, ignore_index), _class_weight("nll", weight, log_prob)
@@ -161,9 +161,9 @@ def hinge(scores: Tensor, labels: Operand, margin: float = 1.0, reduction: str =
 # ------------------------------------------------------------------------------------------------ elements of one shape
 
 
-def _target(target: Operand, like: Tensor) -> Tensor:
+def _target(target: Operand, like: Tensor, finite: bool = True) -> Tensor:
     t = target if isinstance(target, Tensor) else e.together(like, target)[1]
-    t = expect(t) if t.op.name == "input" and t.dtype.is_float else t
+    t = expect(t) if finite and t.op.name == "input" and t.dtype.is_float else t
     if t.shape != like.shape:
         raise ShapeError(f"{user_line()}: the prediction is {like.shape}, the target {t.shape}")
     return t
@@ -233,10 +233,8 @@ def kl_div(log_prob: Tensor, target: Operand, log_target: bool = False, reductio
     log_prob). The mean is over all elements as torch's is; for the divergence of each distribution use
     reduction="none" and sum the last axis.
     """
-    t = _target(target, log_prob) if not log_target else e.together(log_prob, target)[1]
+    t = _target(target, log_prob, finite=not log_target)
     if log_target:
-        if t.shape != log_prob.shape:
-            raise ShapeError(f"{user_line()}: the prediction is {log_prob.shape}, the target {t.shape}")
         return _reduced(e.exp(t) * (t - log_prob), reduction)
     some = t > 0.0
     return _reduced(t * (e.log(e.where(some, t, 1.0)) - e.where(some, log_prob, 0.0)), reduction)

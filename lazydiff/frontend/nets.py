@@ -13,6 +13,7 @@ from lazydiff.ops import elementwise as e
 from lazydiff.ops.leaves import stop_gradient
 from lazydiff.ops.moves import broadcast_to, reshape, transpose
 from lazydiff.ops.products import matmul
+from lazydiff.ops.rearrange import triangle
 from lazydiff.ops.reductions import max, sum
 from lazydiff.ops.statistics import logsumexp
 
@@ -64,8 +65,7 @@ def scaled_dot_product_attention(
     scores = reshape(matmul(q, transpose(k, (0, 2, 1))), (*lead, rows, keys))
     scores = scores * (1.0 / math.sqrt(q.shape[-1]) if scale is None else scale)
     if causal:
-        row, key = (constant(np.arange(n, dtype=scores.dtype.numpy)) for n in (rows, keys))
-        scores = e.where(e.less_equal(key, reshape(row, (-1, 1))), scores, -math.inf)
+        scores = e.where(triangle(rows, keys, 0, False, scores.dtype), scores, -math.inf)
     if mask is not None:
         given = mask if isinstance(mask, Tensor) else constant(np.asarray(mask))
         scores = e.where(given, scores, -math.inf) if given.dtype == bool_ else scores + e.together(scores, mask)[1]

@@ -15,8 +15,12 @@ from lazydiff.ops.moves import Axis, normal_axes, reshape
 Pairs = list[tuple[Tensor, Tensor]]
 
 
-def _along(what: str, x: Tensor, p: Operand, axes: tuple[int, ...]) -> Tensor:
-    """A parameter of the extents of `axes`, as a view that broadcasts against x."""
+def _along(what: str, x: Tensor, axes: tuple[int, ...], *parameters: Operand | None) -> list[Tensor | None]:
+    """Parameters of the extents of `axes`, each as a view that broadcasts against x; None stays."""
+    return [None if p is None else _lying(what, x, p, axes) for p in parameters]
+
+
+def _lying(what: str, x: Tensor, p: Operand, axes: tuple[int, ...]) -> Tensor:
     found = e.together(x, p)[1]
     if found.dtype != x.dtype:
         raise DtypeError(f"{user_line()}: {what} of {x.dtype} with a parameter of {found.dtype}")
@@ -55,7 +59,7 @@ def _per_channel(
 ) -> tuple[tuple[int, ...], list[Tensor | None]]:
     channel = normal_axes(x, axis)
     others = tuple(a for a in range(x.ndim) if a not in channel)
-    return others, [None if p is None else _along(what, x, p, channel) for p in parameters]
+    return others, _along(what, x, channel, *parameters)
 
 
 def batch_norm(
@@ -128,7 +132,7 @@ def layer_norm(
     """
     _checked("layer_norm", x, eps)
     axes = normal_axes(x, axis)
-    factor, shift = (None if p is None else _along("layer_norm", x, p, axes) for p in (scale, bias))
+    factor, shift = _along("layer_norm", x, axes, scale, bias)
     return _affine(_standard(x, axes, eps), factor, shift)
 
 
@@ -144,7 +148,7 @@ def group_norm(
         raise ShapeError(
             f"{user_line()}: group_norm of {x.shape} in {groups} groups: they divide the channels (n, .., c)"
         )
-    factor, shift = (None if p is None else _along("group_norm", x, p, (x.ndim - 1,)) for p in (scale, bias))
+    factor, shift = _along("group_norm", x, (x.ndim - 1,), scale, bias)
     split = reshape(x, (x.shape[0], -1, groups, x.shape[-1] // groups))
     return _affine(reshape(_standard(split, (1, 3), eps), x.shape), factor, shift)
 
@@ -154,7 +158,7 @@ def instance_norm(x: Tensor, scale: Operand | None = None, bias: Operand | None 
     _checked("instance_norm", x, eps)
     if x.ndim < 3:
         raise ShapeError(f"{user_line()}: instance_norm takes (n, .., c) with a place between, not {x.shape}")
-    factor, shift = (None if p is None else _along("instance_norm", x, p, (x.ndim - 1,)) for p in (scale, bias))
+    factor, shift = _along("instance_norm", x, (x.ndim - 1,), scale, bias)
     return _affine(_standard(x, tuple(range(1, x.ndim - 1)), eps), factor, shift)
 
 
@@ -163,5 +167,5 @@ def rms_norm(x: Tensor, scale: Operand | None = None, axis: Axis = -1, eps: floa
     least = float(np.finfo(x.dtype.numpy).eps) if eps is None and x.dtype.is_float else eps or 0.0
     _checked("rms_norm", x, least)
     axes = normal_axes(x, axis)
-    factor = None if scale is None else _along("rms_norm", x, scale, axes)
+    (factor,) = _along("rms_norm", x, axes, scale)
     return _affine(x / e.sqrt(reductions.mean(e.square(x), axes, True) + least), factor, None)

@@ -12,6 +12,7 @@ from typing import TypeVar, cast, overload
 from lazydiff.errors import GraphError, ShapeError
 from lazydiff.graph.node import Operand, Tensor, user_line
 from lazydiff.ops import elementwise as e
+from lazydiff.ops.parts import split, unstack
 from lazydiff.ops.products import matmul
 from lazydiff.ops.rearrange import stack
 
@@ -30,12 +31,6 @@ def _affine(what: str, x: Tensor, w: Operand, bias: Operand | None, hidden: int,
     if shift.shape != wanted[1:]:
         raise ShapeError(f"{user_line()}: {what}: a bias is {wanted[1:]}, not {shift.shape}")
     return matmul(x, weight) + shift
-
-
-def _gates(x: Tensor, count: int) -> list[Tensor]:
-    """The parts of the last axis, each a view."""
-    size = x.shape[-1] // count
-    return [x[..., k * size : (k + 1) * size] for k in range(count)]
 
 
 def _check(what: str, x: Tensor, *states: Tensor) -> None:
@@ -75,8 +70,8 @@ def gru_cell(
     """
     _check("gru_cell", x, h)
     size = h.shape[-1]
-    i_r, i_z, i_n = _gates(_affine("gru_cell", x, w_ih, b_ih, size, 3), 3)
-    j_r, j_z, j_n = _gates(_affine("gru_cell", h, w_hh, b_hh, size, 3), 3)
+    i_r, i_z, i_n = split(_affine("gru_cell", x, w_ih, b_ih, size, 3), 3, -1)
+    j_r, j_z, j_n = split(_affine("gru_cell", h, w_hh, b_hh, size, 3), 3, -1)
     n = e.tanh(e.fma(e.sigmoid(i_r + j_r), j_n, i_n))
     return e.fma(e.sigmoid(i_z + j_z), h - n, n)
 
@@ -98,7 +93,7 @@ def lstm_cell(
     _check("lstm_cell", x, h, c)
     size = h.shape[-1]
     gates = _affine("lstm_cell", x, w_ih, b_ih, size, 4) + _affine("lstm_cell", h, w_hh, b_hh, size, 4)
-    i, f, g, o = _gates(gates, 4)
+    i, f, g, o = split(gates, 4, -1)
     memory = e.fma(e.sigmoid(f), c, e.sigmoid(i) * e.tanh(g))
     return e.sigmoid(o) * e.tanh(memory), memory
 
@@ -121,7 +116,7 @@ def unroll(
     """
     if isinstance(xs, Tensor) and xs.ndim < 2:
         raise ShapeError(f"{user_line()}: unroll takes xs (n, t, features), not {xs.shape}")
-    steps = [xs[:, k] for k in range(xs.shape[1])] if isinstance(xs, Tensor) else list(xs)
+    steps = unstack(xs, 1) if isinstance(xs, Tensor) else list(xs)
     if not steps:
         raise GraphError(f"{user_line()}: unroll of an empty sequence")
     outputs: list[Tensor] = []

@@ -69,13 +69,13 @@ def _mish_slope(y: Tensor, x: Tensor) -> Tensor:
 
 
 _softplus_op = elementwise("softplus", (lambda y, x: sigmoid(x),), expansion=_softplus)
-_softsign_op = elementwise(
+softsign = elementwise(
     "softsign",
     (lambda y, x: square(1 / (1 + abs(x))),),
     expansion=lambda x: where(isfinite(x), _finite(x) / (1 + abs(_finite(x))), sign(x)),
     doc="x / (1 + |x|), elementwise: -1 and 1 at the infinities.",
 )
-_silu_op = elementwise(
+silu = elementwise(
     "silu",
     (lambda y, x: sigmoid(x) * (1 + _finite(x) * sigmoid(-x)),),
     expansion=lambda x: _times(x, sigmoid(x)),
@@ -85,7 +85,7 @@ _gelu_op = elementwise(
     "gelu", (lambda y, x: _gate(x) + _finite(x) * _bell(x),), expansion=lambda x: _times(x, _gate(x))
 )
 _gelu_tanh_op = elementwise("gelu_tanh", (_tanh_gelu_slope,), expansion=lambda x: _times(x, _tanh_gate(x)))
-_mish_op = elementwise(
+mish = elementwise(
     "mish",
     (_mish_slope,),
     expansion=lambda x: _times(x, tanh(_softplus(x))),
@@ -103,16 +103,6 @@ def log_sigmoid(x: Operand) -> Tensor:
     return -_softplus_op(-together(x)[0])
 
 
-def softsign(x: Operand) -> Tensor:
-    """x / (1 + |x|), elementwise: -1 and 1 at the infinities."""
-    return _softsign_op(x)
-
-
-def silu(x: Operand) -> Tensor:
-    """x * sigmoid(x), elementwise (also called swish)."""
-    return _silu_op(x)
-
-
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
     """x times the normal distribution's share below x, elementwise.
 
@@ -122,11 +112,6 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     if approximate not in ("none", "tanh"):
         raise GraphError(f'{user_line()}: gelu takes approximate="none" or "tanh", not {approximate!r}')
     return _gelu_op(x) if approximate == "none" else _gelu_tanh_op(x)
-
-
-def mish(x: Operand) -> Tensor:
-    """x * tanh(softplus(x)), elementwise."""
-    return _mish_op(x)
 
 
 def hardtanh(x: Operand, low: float = -1.0, high: float = 1.0) -> Tensor:

@@ -164,9 +164,20 @@ def conv1d(
     """
     x, weight = together(x, weight)
     _check_shapes("conv1d", "(n, l, c)", x, weight, groups, x.shape[-1] if x.ndim else 0, 3)
-    image, filters = reshape(x, (x.shape[0], 1, *x.shape[1:])), reshape(weight, (1, *weight.shape))
-    y = conv2d(image, filters, (1, stride), one_row(padding), (1, dilation), groups)
-    return reshape(y, (x.shape[0], *y.shape[2:]))
+    filters = reshape(weight, (1, *weight.shape))
+    return as_row(conv2d(as_image("conv1d", x), filters, (1, stride), one_row(padding), (1, dilation), groups))
+
+
+def as_image(what: str, x: Tensor) -> Tensor:
+    """A batch of rows (n, l, c) as images of one row: a view."""
+    if x.ndim != 3:
+        raise ShapeError(f"{user_line()}: {what} takes x (n, l, c), not {x.shape}")
+    return reshape(x, (x.shape[0], 1, *x.shape[1:]))
+
+
+def as_row(y: Tensor) -> Tensor:
+    """Images of one row as a batch of rows: a view."""
+    return reshape(y, (y.shape[0], *y.shape[2:]))
 
 
 def one_row(padding: int | str | tuple[int, int]) -> Padding:

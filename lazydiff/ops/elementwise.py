@@ -198,14 +198,15 @@ declare(
         "where",
         "elementwise",
         _infer_where,
-        partials=(None, lambda y, c, a, b: c, lambda y, c, a, b: _not(c)),
+        partials=(None, lambda y, c, a, b: c, lambda y, c, a, b: inverse(c)),
         opcode="where",
     )
 )
 declare(Op("matches", "constant", lambda xs, a: (xs[0].shape, bool_), opcode="equal"))
 
 
-def _not(condition: Tensor) -> Tensor:
+def inverse(condition: Tensor) -> Tensor:
+    """not condition, of a bool tensor."""
     return equal(astype(condition, f32), 0.0)
 
 

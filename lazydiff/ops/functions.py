@@ -18,6 +18,7 @@ from lazydiff.ops.elementwise import (
     elementwise,
     equal,
     exp,
+    inverse,
     maximum,
     not_equal,
     one,
@@ -168,7 +169,7 @@ isnan = _test("isnan", "Elementwise whether a float is NaN: a bool tensor.")
 isfinite = _test("isfinite", "Elementwise whether a float is neither NaN nor infinite: a bool tensor.")
 
 
-def _truth(x: Operand) -> Tensor:
+def truth(x: Operand) -> Tensor:
     """x as bool: whether it is not 0 (NaN counts as true, as in NumPy)."""
     t = constant(x)
     if t.dtype is bool_:
@@ -180,7 +181,7 @@ def _logical(name: str, opcode: str, doc: str) -> Callable[[Operand, Operand], T
     declare(Op(name, "constant", _infer_bool, opcode=opcode))
 
     def function(a: Operand, b: Operand) -> Tensor:
-        return apply(name, *broadcast(_truth(a), _truth(b)))
+        return apply(name, *broadcast(truth(a), truth(b)))
 
     function.__name__ = name
     function.__doc__ = f"{doc}: a bool tensor; broadcasts. Numbers other than 0, NaN too, count as true."
@@ -196,7 +197,7 @@ logical_xor = _logical("logical_xor", "not_equal", "Elementwise either a or b, n
 
 def logical_not(x: Operand) -> Tensor:
     """Elementwise not x: a bool tensor. Numbers other than 0, NaN too, count as true."""
-    return equal(astype(_truth(x), f32), 0.0)
+    return inverse(truth(x))
 
 
 FUNCTIONS.update(rsqrt=rsqrt, reciprocal=reciprocal, lerp=lerp, logical_not=logical_not)

@@ -10,7 +10,19 @@ import numpy as np
 from lazydiff.dtypes import Dtype, u8
 from lazydiff.errors import DtypeError, ShapeError
 from lazydiff.graph.node import FUNCTIONS, Op, Tensor, apply, constant, declare, user_line
-from lazydiff.ops.convolution import Attrs, Borders, Padding, Pair, borders, conv2d, one_row, outputs, pair
+from lazydiff.ops.convolution import (
+    Attrs,
+    Borders,
+    Padding,
+    Pair,
+    as_image,
+    as_row,
+    borders,
+    conv2d,
+    one_row,
+    outputs,
+    pair,
+)
 from lazydiff.ops.gathers import take
 from lazydiff.ops.moves import broadcast_to, reshape
 from lazydiff.ops.products import matmul
@@ -54,17 +66,6 @@ def _check_image(what: str, x: Tensor) -> None:
         raise ShapeError(f"{user_line()}: {what} takes x (n, h, w, c), not {x.shape}")
     if not x.dtype.is_float:
         raise DtypeError(f"{user_line()}: {what} of {x.dtype}; cast it first: ld.astype(x, ld.f32)")
-
-
-def _as_image(what: str, x: Tensor) -> Tensor:
-    """A batch of rows (n, l, c) as images of one row: a view."""
-    if x.ndim != 3:
-        raise ShapeError(f"{user_line()}: {what} takes x (n, l, c), not {x.shape}")
-    return reshape(x, (x.shape[0], 1, *x.shape[1:]))
-
-
-def _as_row(y: Tensor) -> Tensor:
-    return reshape(y, (y.shape[0], *y.shape[2:]))
 
 
 # ---------------------------------------------------------------------- windows
@@ -117,8 +118,8 @@ def max_pool1d(x: Tensor, window: int, stride: int | None = None, padding: int |
 
     `padding` is a number, (left, right), "same" or "valid".
     """
-    image = _as_image("max_pool1d", x)
-    return _as_row(max_pool2d(image, (1, window), None if stride is None else (1, stride), one_row(padding)))
+    image = as_image("max_pool1d", x)
+    return as_row(max_pool2d(image, (1, window), None if stride is None else (1, stride), one_row(padding)))
 
 
 def avg_pool1d(
@@ -132,8 +133,8 @@ def avg_pool1d(
 
     `padding` is a number, (left, right), "same" or "valid".
     """
-    image, strides = _as_image("avg_pool1d", x), None if stride is None else (1, stride)
-    return _as_row(avg_pool2d(image, (1, window), strides, one_row(padding), count_include_pad))
+    image, strides = as_image("avg_pool1d", x), None if stride is None else (1, stride)
+    return as_row(avg_pool2d(image, (1, window), strides, one_row(padding), count_include_pad))
 
 
 # ---------------------------------------------------------------------- everything, and bins

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lazydiff.dtypes import BY_NAME, Dtype, i32
+from lazydiff.dtypes import BY_NAME, Dtype, f32, i32
 from lazydiff.errors import DtypeError, ShapeError
 from lazydiff.graph.node import Operand, Tensor, call, constant, user_line
 from lazydiff.ops.elementwise import astype, join, less_equal, together, where
@@ -227,12 +227,17 @@ def tile(x: Tensor, reps: int | tuple[int, ...]) -> Tensor:
 # ----------------------------------------------------------------------------------------------------------- triangles
 
 
+def triangle(rows: int, columns: int, k: int, upper: bool, dtype: Dtype = f32) -> Tensor:
+    """bool (rows, columns): column >= row + k, or <= without `upper`; rows + columns constants, compared in `dtype`."""
+    row = constant((np.arange(rows) + k).astype(dtype.numpy)[:, None])
+    column = constant(np.arange(columns, dtype=dtype.numpy))
+    return less_equal(row, column) if upper else less_equal(column, row)
+
+
 def _triangle(x: Tensor, k: int, upper: bool) -> Tensor:
     if x.ndim < 2:
         raise ShapeError(f"{user_line()}: a triangle of {x.shape}: it takes two axes")
-    rows = constant((np.arange(x.shape[-2]) + k).astype(np.float32)[:, None])
-    columns = constant(np.arange(x.shape[-1], dtype=np.float32))
-    return where(less_equal(rows, columns) if upper else less_equal(columns, rows), x, 0.0)
+    return where(triangle(x.shape[-2], x.shape[-1], k, upper), x, 0.0)
 
 
 def triu(x: Tensor, k: int = 0) -> Tensor:

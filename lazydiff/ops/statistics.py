@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from lazydiff.dtypes import bool_, f32
+from lazydiff.dtypes import f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops import reductions
+from lazydiff.ops.functions import truth
 from lazydiff.ops.leaves import stop_gradient
 from lazydiff.ops.moves import Axis, normal_axes, reshape, slices
 from lazydiff.ops.reductions import argmax, kept, of_nothing, var
@@ -19,22 +20,23 @@ def argmin(x: Tensor, axis: int = -1) -> Tensor:
     return argmax(-x, axis)
 
 
-def _truth(x: Tensor) -> Tensor:
-    return e.astype(x if x.dtype == bool_ else e.not_equal(x, 0), f32)
+def _ones(x: Tensor) -> Tensor:
+    """1 where an element is true, else 0, in f32."""
+    return e.astype(truth(x), f32)
 
 
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether an element over axes is true, or is not 0 (NaN is not)."""
     if not x.size:
-        return e.not_equal(reductions.sum(_truth(x), axis, keepdims), 0.0)
-    return e.not_equal(reductions.max(_truth(x), axis, keepdims), 0.0)
+        return e.not_equal(reductions.sum(_ones(x), axis, keepdims), 0.0)
+    return e.not_equal(reductions.max(_ones(x), axis, keepdims), 0.0)
 
 
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
     """bool: whether every element over axes is true, or is not 0 (NaN is not)."""
     if not x.size:
-        return e.equal(reductions.sum(_truth(x), axis, keepdims), 0.0)
-    return e.not_equal(reductions.min(_truth(x), axis, keepdims), 0.0)
+        return e.equal(reductions.sum(_ones(x), axis, keepdims), 0.0)
+    return e.not_equal(reductions.min(_ones(x), axis, keepdims), 0.0)
 
 
 def _part(x: Tensor, axis: int, start: int, size: int) -> Tensor:
