@@ -48,7 +48,8 @@ class _Series:
         """The partial derivative as a graph, built once."""
         key = id(node), which
         if key not in self._partials:
-            built = partial(node, which)
+            with source_of(node):
+                built = partial(node, which)
             if built is None:
                 return None
             self._partials[key] = built

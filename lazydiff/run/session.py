@@ -98,7 +98,7 @@ class Session:
         call = self.entry(entry)
         found = self.run(entry, out=None, **inputs)
         values = found if isinstance(found, Mapping) else {call.outputs[0].name: found}
-        return {name: np.asarray(value) for name, value in values.items()}
+        return {s.name: np.asarray(values[s.name], s.dtype.numpy) for s in call.outputs}
 
     def repeat(self, entry: str, times: int, /, *, out: Out | None = None, **inputs: Array) -> Result:
         """Run an entry `times` times (at least once) on the same inputs in one C call; the last run's outputs."""

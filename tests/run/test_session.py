@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+import lazydiff as ld
 from lazydiff.errors import InputError, PlanError, ToolError
 from lazydiff.plan.check import check
 from lazydiff.run import native
@@ -325,3 +326,14 @@ def test_threads_that_share_a_session_wait_for_each_other(session):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_arrays_have_the_outputs_dtypes_numbers_too():
+    x = ld.input("x", (3,))
+    session = ld.Session(ld.compile(one=x.sum(), two={"total": x.sum(), "count": ld.argmax(x)}))
+    found = session.arrays("one", x=np.ones(3, np.float32)) | session.arrays("two", x=np.ones(3, np.float32))
+    assert {name: (a.dtype.name, a.shape) for name, a in found.items()} == {
+        "one": ("float32", ()),
+        "total": ("float32", ()),
+        "count": ("int32", ()),
+    }

@@ -171,3 +171,12 @@ def test_substitute_replaces_all_at_once():
     assert ld.substitute(y, k, x) is y
     with pytest.raises(ld.ShapeError, match="can't stand for"):
         ld.substitute(y, x, ld.input("v", (4,), ld.f64))
+
+
+@pytest.mark.parametrize("transform", [ld.jvp, lambda y, x: ld.vjp(y, x)], ids=["forward", "reverse"])
+def test_derivatives_point_at_the_line_of_what_they_differentiate(transform):
+    x = ld.input("x", (3,), ld.f64)
+    y = ld.sigmoid(x)
+    found = transform(y, x)
+    slope = next(n for n in topological([found]) if n.op.name == "multiply")
+    assert slope.source == y.source
