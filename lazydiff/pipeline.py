@@ -18,7 +18,8 @@ from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
-from lazydiff.memory.select import Selector
+from lazydiff.memory.select import ROWS
+from lazydiff.memory.selector import Selector
 from lazydiff.passes.simplify import simplify
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
@@ -132,7 +133,7 @@ def _entry_calls(store: Store, name: str, step: Step) -> EntryCalls:
     outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
     zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
     some = {k: t for k, t in outputs.items() if k not in zeros}
-    selector = Selector(store.leaf)
+    selector = Selector(store.leaf, ROWS)
     for leaf in targets:
         selector.know(leaf)
     calls = selector.entry(name, some, list(zip(targets, roots[len(step.outputs) :], strict=True)))

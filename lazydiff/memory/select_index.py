@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels import index, random, scan
 from lazydiff.memory.calls import Value
-
-if TYPE_CHECKING:
-    from lazydiff.memory.select import Selector
+from lazydiff.memory.selector import Row, Selector
 
 
 def _around(node: Tensor) -> tuple[int, int, int]:
@@ -23,7 +19,7 @@ def _around(node: Tensor) -> tuple[int, int, int]:
 def _cumsum(s: Selector, node: Tensor) -> Value:
     outer, red, inner = _around(node)
     attrs = {"outer": outer, "red": red, "inner": inner, "reverse": int(bool(node.options["reverse"]))}
-    return s.call(scan.cumsum, node, [s._whole(node.inputs[0]).value], node.size, attrs)
+    return s.call(scan.cumsum, node, [s.whole(node.inputs[0]).value], node.size, attrs)
 
 
 def _take(s: Selector, node: Tensor) -> Value:
@@ -31,18 +27,18 @@ def _take(s: Selector, node: Tensor) -> Value:
     if node.op.name == "add_rows":
         kernel, red = index.add_rows, int(node.options["extent"])  # type: ignore[call-overload]
     attrs = {"outer": outer, "red": red, "count": node.inputs[1].size, "inner": inner}
-    return s.call(kernel, node, [s._whole(i).value for i in node.inputs], node.size, attrs)
+    return s.call(kernel, node, [s.whole(i).value for i in node.inputs], node.size, attrs)
 
 
 def _random(s: Selector, node: Tensor) -> Value:
-    key, options = s._whole(node.inputs[0]).value, node.options
+    key, options = s.whole(node.inputs[0]).value, node.options
     if node.op.name == "next_key":
         return s.call(random.next_key, node, [key], 4, {"steps": int(options["steps"])})  # type: ignore[call-overload]
     attrs = {"n": node.size, "stream": int(options["stream"])}  # type: ignore[call-overload]
     return s.call(random.uniform, node, [key], node.size, attrs)
 
 
-ROWS: dict[str, Callable[[Selector, Tensor], Value]] = {
+ROWS: dict[str, Row] = {
     "cumsum": _cumsum,
     "take": _take,
     "add_rows": _take,

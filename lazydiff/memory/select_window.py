@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels import conv, pool
 from lazydiff.memory.calls import Value
-
-if TYPE_CHECKING:
-    from lazydiff.memory.select import Selector
+from lazydiff.memory.selector import Row, Selector
 
 _KERNELS = {k.name: k for k in (conv.conv2d, conv.conv2d_grad_x, conv.conv2d_grad_w)}
 _KERNELS |= {k.name: k for k in (pool.max_pool_index, pool.pool_gather, pool.pool_scatter)}
@@ -22,7 +17,7 @@ def _call(s: Selector, node: Tensor, x: Tensor, y: Tensor, window: tuple[int, ..
     words["kh"], words["kw"] = window
     for letter, name in (("s", "stride"), ("d", "dilation"), ("p", "padding")):
         words[letter + "h"], words[letter + "w"] = node.options.get(name, (1, 1))  # type: ignore[misc]
-    reads = [s._whole(i).value for i in node.inputs]
+    reads = [s.whole(i).value for i in node.inputs]
     return s.call(_KERNELS[node.op.name], node, reads, node.size, words)
 
 
@@ -38,6 +33,4 @@ def _pool(s: Selector, node: Tensor) -> Value:
     return _call(s, node, x, y, node.options["window"], {"c": x.shape[3]})  # type: ignore[arg-type]
 
 
-ROWS: dict[str, Callable[[Selector, Tensor], Value]] = {
-    name: _conv if name.startswith("conv") else _pool for name in _KERNELS
-}
+ROWS: dict[str, Row] = {name: _conv if name.startswith("conv") else _pool for name in _KERNELS}

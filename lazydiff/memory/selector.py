@@ -1,0 +1,222 @@
+"""Graph -> kernel calls: views resolved, elementwise groups made programs, what is left given to a row of select.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from lazydiff.dtypes import f32
+from lazydiff.errors import GraphError
+from lazydiff.graph.node import Tensor, constant
+from lazydiff.graph.walk import base, topological
+from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.table import KERNELS, Kernel
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
+from lazydiff.memory.programs import MapBuilder, copy_call
+from lazydiff.memory.views import MOVES
+from lazydiff.passes.fuse import compute_dtype, groups, is_map
+from lazydiff.plan.model import Kind
+
+Row: TypeAlias = "Callable[[Selector, Tensor], Value]"
+TILE_ELEMENTS = 64  # a tile has at least this many elements, if the product has
+
+
+class Selector:
+    """Turns one entry's graph into calls.
+
+    `leaf` gives the value of a leaf node, shared by all entries; `rows` has, by op name, what makes the calls of a node
+    that is neither a view nor a map.
+    """
+
+    def __init__(self, leaf: Callable[[Tensor], Value], rows: Mapping[str, Row]) -> None:
+        self._leaf, self._rows = leaf, rows
+        self._views: dict[int, View] = {}
+        self._copies: dict[int, View] = {}
+        self._checks: dict[str, tuple[int, int] | None] = {}
+        self._inputs: dict[str, View] = {}
+        self.calls: list[Call] = []
+
+    def entry(self, name: str, outputs: dict[str, Tensor], updates: Sequence[tuple[Tensor, Tensor]]) -> EntryCalls:
+        """The calls of one entry. `updates` pairs (state leaf, its new value)."""
+        roots = [*outputs.values(), *(new for _, new in updates)]
+        order = topological(roots)
+        kept = {id(r) for r in roots}
+        leader = groups(order, kept)
+        members: dict[int, list[Tensor]] = {}
+        for node in order:
+            if is_map(node):
+                members.setdefault(leader[id(node)], []).append(node)
+        for node in order:
+            if is_map(node):
+                if leader[id(node)] == id(node):
+                    self._map(members[id(node)], kept)
+            else:
+                self._node(node)
+        made = {id(v) for c in self.calls for v in c.writes}
+        pairs = [(self.view(old).value, self._new_value(new, old, made)) for old, new in updates]
+        stored = {id(new): value for (_, new), (_, value) in zip(updates, pairs, strict=True)}
+        finals = {n: self._final(t, made, stored.get(id(t))) for n, t in outputs.items()}
+        for view in finals.values():
+            view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
+        return EntryCalls(name, self._inputs, finals, self._checks, self._units(finals, pairs), pairs)
+
+    def know(self, leaf: Tensor) -> None:
+        """Make the view of a leaf that an update writes, whether or not the graph reads it."""
+        self._views[id(leaf)] = View(self._leaf(leaf), leaf.shape, row_major(leaf.shape))
+
+    # ------------------------------------------------------------------ views
+
+    def view(self, node: Tensor) -> View:
+        """How a node that was selected lies in its value."""
+        return self._views[id(node)]
+
+    def _node(self, node: Tensor) -> None:
+        name = node.op.name
+        if id(node) in self._views:
+            return
+        if node.op.kind == "leaf":
+            value = self._leaf(node)
+            self._views[id(node)] = View(value, node.shape, row_major(node.shape))
+            if name == "input":
+                self._inputs[node.name] = self._views[id(node)]
+        elif node.op.view:
+            self._views[id(node)] = self._move(node)
+        else:
+            self._made(node, self._rows[name](self, node))
+
+    def _move(self, node: Tensor) -> View:
+        x, source = self.view(node.inputs[0]), node.inputs[0]
+        if node.op.name == "expect":
+            self._expect(node)
+            return x
+        if node.op.name not in MOVES:
+            return x
+        moved = MOVES[node.op.name](x, node.options)
+        if moved is not None:
+            return moved
+        if node.op.name == "reshape":
+            return View(self.whole(source).value, node.shape, row_major(node.shape))
+        zero = self._leaf(constant(np.zeros((), node.dtype.numpy)))  # nothing but padding is left
+        return View(zero, node.shape, (0,) * node.ndim)
+
+    def _expect(self, node: Tensor) -> None:
+        leaf = base(node)
+        if leaf.op.name != "input":
+            if node.dtype.is_float:
+                return  # a computed value: only inputs are checked
+            raise GraphError(f"expect ({node.source}): only an input can be checked, not {leaf!r}")
+        if node.dtype.is_float:
+            self._checks[leaf.name] = None
+        else:
+            low, high = int(node.options["low"]), int(node.options["high"])  # type: ignore[call-overload]
+            seen = self._checks.get(leaf.name)
+            self._checks[leaf.name] = (max(low, seen[0]), min(high, seen[1])) if seen else (low, high)
+
+    def _made(self, node: Tensor, value: Value) -> None:
+        self._views[id(node)] = View(value, node.shape, row_major(node.shape))
+
+    def whole(self, node: Tensor) -> View:
+        """A contiguous view of the node, copied if it has to be."""
+        view = self.view(node)
+        if view.contiguous:
+            return view
+        if id(node) not in self._copies:
+            self._copies[id(node)] = View(self._copy(view, node), node.shape, row_major(node.shape))
+        return self._copies[id(node)]
+
+    def _copy(self, view: View, node: Tensor, label: str = "copy") -> Value:
+        self.calls.append(copy_call(view, label, node.source))
+        return self.calls[-1].writes[0]
+
+    def _final(self, node: Tensor, made: set[int], stored: Value | None) -> View:
+        """An output: the new value of a state where it is one (no bytes of its own), else a value that a call made."""
+        view = self.view(node)
+        if stored is not None:
+            return View(stored, node.shape, row_major(node.shape))
+        if view.contiguous and id(view.value) in made:
+            return view
+        return View(self._copy(view, node, "output"), node.shape, row_major(node.shape))
+
+    def _new_value(self, node: Tensor, old: Tensor, made: set[int]) -> Value:
+        view = self.view(node)
+        if view.contiguous and id(view.value) in made and view.value.replaces is None and view.value.kind == Kind.WORK:
+            value = view.value
+        else:
+            value = self._copy(view, node, "update")
+        value.replaces = self.view(old).value
+        value.kind, value.label = value.replaces.kind, f"{old.name} (new)"
+        return value
+
+    # ------------------------------------------------------------------ kernels
+
+    def call(self, kernel: Kernel, node: Tensor, reads: list[Value], elements: int, attrs: dict[str, int]) -> Value:
+        """One call of a kernel with a single output of the node's dtype; it computes in the first float there is."""
+        value = Value(node.dtype, elements, Kind.WORK, node.op.name)
+        dtype = next((t.dtype for t in (*node.inputs, node) if t.dtype.is_float), f32)
+        words = tuple(attrs[a.name] for a in kernel.attrs)
+        self.calls.append(Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source))
+        return value
+
+    def _map(self, nodes: list[Tensor], kept: set[int]) -> None:
+        head = nodes[-1]
+        dtype = compute_dtype(head)
+        inside = {id(n) for n in nodes}
+        read = {id(i) for n in nodes for i in n.inputs}
+        # A result that no other reads is written last: so it may lie over the state that the others read.
+        nodes = sorted(nodes, key=lambda n: n is not head and id(n) not in read)
+        wanted = [n for n in nodes if n is head or id(n) in kept]
+        builder = MapBuilder(dtype, head.shape, [n.dtype for n in wanted])
+        outs = {id(n): k for k, n in enumerate(wanted)}
+        for node in nodes:
+            args = [builder.result(id(i)) if id(i) in inside else builder.input(self.view(i)) for i in node.inputs]
+            builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
+        label = "+".join(dict.fromkeys(n.op.name for n in nodes))
+        values = [Value(n.dtype, n.size, Kind.WORK, n.op.name) for n in wanted]
+        self.calls.append(builder.finish(values, label[:40], head.source))
+        for node, value in zip(wanted, values, strict=True):
+            self._made(node, value)
+
+    # ------------------------------------------------------------------ units
+
+    def _units(self, outputs: dict[str, View], updates: Sequence[tuple[Value, Value]]) -> list[Unit]:
+        """Calls as units; a product that only an in-place update reads is tiled with it, and shrinks to a tile."""
+        readers: dict[int, list[Call]] = {}
+        for c in self.calls:
+            for v in c.reads:
+                readers.setdefault(id(v), []).append(c)
+        out_ids = {id(v.value) for v in outputs.values()}
+        new_ids = {id(new) for _, new in updates}
+        eaten: dict[int, Call] = {}
+        for c in self.calls:
+            user = readers.get(id(c.writes[0]), [])
+            if (
+                not KERNELS[c.kernel].rows
+                or len(user) != 1
+                or id(c.writes[0]) in out_ids | new_ids
+                or id(user[0]) in eaten
+            ):
+                continue
+            if self._tile(c, user[0], new_ids):
+                eaten[id(user[0])] = c
+        producers = {id(c) for c in eaten.values()}
+        return [Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers]
+
+    def _tile(self, product: Call, user: Call, new_ids: set[int]) -> bool:
+        program, value = user.program, product.writes[0]
+        if program is None or user.reads.count(value) != 1 or not all(id(w) in new_ids for w in user.results):
+            return False
+        at = user.reads.index(value)
+        item = program.inputs[at]
+        if not View(value, program.dims, item.strides, item.offset, item.window).contiguous:
+            return False
+        if any(w in product.reads or w.replaces in product.reads for w in user.writes):
+            return False
+        rows = KERNELS[product.kernel].row_count(product.attrs)
+        columns = value.elements // rows
+        product.tile_rows = min(rows, max(1, -(-TILE_ELEMENTS // columns)))
+        value.elements, value.label = product.tile_rows * columns, "tile"
+        user.program = replace(program, tile=at)
+        return True
