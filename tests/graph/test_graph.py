@@ -55,6 +55,8 @@ BAD = {
     "grad of many": (ld.GraphError, lambda x, y: ld.grad(x, x)),
     "no parameter": (ld.GraphError, lambda x, y: ld.train_step(x.sum(), ld.sgd(0.1))),
     "if": (ld.GraphError, lambda x, y: bool(x > 0)),
+    "numpy reads": (ld.GraphError, lambda x, y: np.asarray(x)),
+    "numpy lists": (ld.GraphError, lambda x, y: ld.constant([x, x])),
 }
 
 

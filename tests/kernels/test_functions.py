@@ -17,7 +17,7 @@ CODES = [code for code in OPCODES.values() if code not in (LOAD, STORE)]
 BUILDS = [("gcc", "-O2"), ("gcc", "-O0"), ("gcc", "-O3", "-march=native"), ("clang", "-O3", "-march=native")]
 SPECIAL = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, np.pi, 1e-3, 9.5, -9.5, 88.9, -104.5, 710.2, -746.5, 1e4, 1e9]
 SPECIAL += [1e30, -1e30, 1e38, 1e-30, 1e-40, -1e-42, 5e-324, 1e300, 1.7e308, -1e-310, np.inf, -np.inf, np.nan]
-# In float32 over all arguments (make accuracy); float64 is met no worse than this.
+# On the samples below, in float32 and float64. Over all of float32 atan, acosh and erfc reach a little more (README).
 WORST_ULP = {
     "exp": 1.1,
     "exp2": 0.9,
