@@ -112,7 +112,9 @@ class Tensor:
         return call("numpy", self, inputs, params or {})  # type: ignore[return-value]
 
     def __array__(self, *args: object, **options: object) -> np.ndarray:
-        raise GraphError(f"{self!r} has no value yet, so numpy can't read it; tensor.numpy(x=...) computes one")
+        raise GraphError(
+            f"{user_line()}: {self!r} has no value yet, so numpy can't read it; tensor.numpy(x=...) computes one"
+        )
 
     def __repr__(self) -> str:
         return f"<{self.op.name}{' ' + self.name if self.name else ''} {self.dtype}{list(self.shape)} at {self.source}>"

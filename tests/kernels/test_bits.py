@@ -11,6 +11,7 @@ import lazydiff as ld
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import MAP
+from native import tree
 from tools_needed import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,10 +123,10 @@ def fma(a, b, c):
 
 
 def lanes(terms, add):
-    l = [np.float32(0)] * 8  # noqa: E741 - the contract's name
+    lane = [np.float32(0)] * 8
     for k, term in enumerate(terms):
-        l[k % 8] = add(term, l[k % 8])
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+        lane[k % 8] = add(term, lane[k % 8])
+    return tree(lane)
 
 
 def test_the_contracts_bits_literally():
@@ -162,7 +163,7 @@ def test_convolution_and_its_transposes_literally(cg, fg, groups, dilation):
     g = rng.normal(size=y.shape).astype(np.float32)
     found = ld.Session(ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": ld.vjp(y, w, g)})).f(x=x0)
     sums, gw = np.zeros(y.shape, np.float32), np.zeros(w0.shape, np.float32)
-    l = np.zeros((8, *x0.shape), np.float32)  # noqa: E741 - the contract's name
+    lane = np.zeros((8, *x0.shape), np.float32)
     for i, j, f in np.ndindex(*y.shape[1:]):
         for di, dj, c in np.ndindex(3, 3, cg):
             r, q, channel = 2 * i + dilation * (di - 1), j + dilation * (dj - 1), f // fg * cg + c
@@ -174,9 +175,9 @@ def test_convolution_and_its_transposes_literally(cg, fg, groups, dilation):
             r, q = 2 * i + dilation * (di - 1), j + dilation * (dj - 1)
             if 0 <= r < 4 and 0 <= q < 3:
                 at = (f % fg % 8, 0, r, q, f // fg * cg + c)
-                l[at] = fma(g[0, i, j, f], w0[di, dj, c, f], l[at])
+                lane[at] = fma(g[0, i, j, f], w0[di, dj, c, f], lane[at])
     assert found["y"].tobytes() == sums.tobytes()
-    assert found["gx"].tobytes() == (((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))).tobytes()
+    assert found["gx"].tobytes() == tree(lane).tobytes()
     assert found["gw"].tobytes() == gw.tobytes()
 
 

@@ -8,7 +8,7 @@ import pytest
 from lazydiff.dtypes import FLOATS, f64, i32
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.plan.model import KERNELS, MAP
-from native import build, call
+from native import build, call, tree
 
 MATMULS = [  # batch m k n, and whether a and b repeat over the batch
     (1, 1, 1, 1, 1, 1),
@@ -152,10 +152,6 @@ def test_the_number_of_columns_in_registers_changes_no_bit(lib, columns, tmp_pat
 def fma(a, b, c):
     """a * b + c in float64, rounded once."""
     return float(Fraction(a) * Fraction(b) + Fraction(c))
-
-
-def tree(l):  # noqa: E741 - the contract's name
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 
 
 def test_float64_products_are_the_contracts_bits(lib):
