@@ -13,8 +13,10 @@ from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import number, topological
 from lazydiff.memory.budget import parse_bytes, require_fit
-from lazydiff.memory.buffers import Lifetimes, lifetimes
+from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
+from lazydiff.memory.facts import facts
+from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
@@ -44,7 +46,7 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     prepared = [_entry_calls(store, name, s) for name, s in steps.items()]
     unit = alignment_unit([v for e in prepared for u in e.units for c in u.calls for v in (*c.reads, *c.writes)])
-    placed = [(e, _best_order(e, unit)) for e in prepared]
+    placed = [_plan_entry(e, unit) for e in prepared]
     plan = lower(store, placed, unit)
     check(plan)
     require_fit(plan, placed, budget)
@@ -154,7 +156,9 @@ def _copy_at_end(entry: EntryCalls, old: Value, new: Value) -> None:
     entry.updates = [(o, final if n is new else n) for o, n in entry.updates]
 
 
-def _best_order(entry: EntryCalls, unit: int) -> Lifetimes:
-    keep = {id(v.value) for v in entry.outputs.values()}
-    found = [lifetimes(entry, order, unit) for order in orders(entry.units, keep)]
-    return min(found, key=lambda lives: lives.bound_bytes)
+def _plan_entry(entry: EntryCalls, unit_bytes: int) -> tuple[EntryCalls, Lifetimes]:
+    """The entry as it will run, in the order of the lowest bound."""
+    known, _ = facts(entry, entry.units, unit_bytes)
+    schedule = min(orders(known), key=lambda s: peak(known, s))
+    entry, order = unroll(entry, entry.units, schedule)
+    return entry, lifetimes(entry, order, unit_bytes)

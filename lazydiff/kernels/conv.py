@@ -17,6 +17,7 @@ Ints = Mapping[str, int]
 # and to the right follows from oh, ow.
 _ATTRS = "n h:side w:side cg oh:side ow:side fg groups kh:step kw:step sh:step sw:step dh:step dw:step ph:u8 pw:u8"
 _X, _W, _Y = "n*h*w*groups*cg", "kh*kw*cg*groups*fg", "n*oh*ow*groups*fg"
+_WORK = "n*oh*ow*groups*fg*kh*kw*cg"
 
 
 def taps(v: Ints) -> list[tuple[int, int, slice, slice, slice, slice]]:
@@ -60,7 +61,7 @@ def _each_group(pixels: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return product.swapaxes(0, 1).reshape(*pixels.shape[:4], -1)
 
 
-@kernel(20, f"x:in[{_X}] weight:in[{_W}] out:out[{_Y}] {_ATTRS}", rows="n*oh")
+@kernel(20, f"x:in[{_X}] weight:in[{_W}] out:out[{_Y}] {_ATTRS}", rows="n*oh", work=_WORK)
 def conv2d(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """y[n][i][j][g*fg+f] = sum over (di, dj, c) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
     weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term.
@@ -72,7 +73,7 @@ def conv2d(p: Arrays, v: Ints, begin: int, end: int) -> None:
     put(p, y, begin, end, y[0, 0].size)
 
 
-@kernel(21, f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] {_ATTRS}", rows="n*h")
+@kernel(21, f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] {_ATTRS}", rows="n*h", work=_WORK)
 def conv2d_grad_x(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """x[n][r][s][g*cg+c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
     y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f].
@@ -87,7 +88,7 @@ def conv2d_grad_x(p: Arrays, v: Ints, begin: int, end: int) -> None:
     put(p, x, begin, end, x[0, 0].size)
 
 
-@kernel(22, f"x:in[{_X}] y:in[{_Y}] out:out[{_W}] {_ATTRS}", rows="kh*kw*cg")
+@kernel(22, f"x:in[{_X}] y:in[{_Y}] out:out[{_W}] {_ATTRS}", rows="kh*kw*cg", work=_WORK)
 def conv2d_grad_w(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """weight[di][dj][c][g*fg+f] = sum over (n, i, j) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
     y[n][i][j][g*fg+f]; from 0, that order, one fma a term.

@@ -24,13 +24,13 @@ def _matmul(p: Arrays, v: Ints, begin: int, end: int, transpose_a: bool, transpo
     p["out"][: (end - begin) * n] = np.concatenate(rows).reshape(-1)[begin * n : end * n]
 
 
-@kernel(10, _MM, rows="batch*m")
+@kernel(10, _MM, rows="batch*m", work="batch*m*k*n")
 def matmul_nn(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[i][j] = sum over k of a[i][k] * b[k][j]; from 0, k ascending, one fma a term. a (m,k), b (k,n)."""
     _matmul(p, v, begin, end, False, False)
 
 
-@kernel(11, _MM, rows="batch*m")
+@kernel(11, _MM, rows="batch*m", work="batch*m*k*n")
 def matmul_nt(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[i][j] = sum over k of a[i][k] * b[j][k]. a (m,k), b (n,k).
 
@@ -39,7 +39,7 @@ def matmul_nt(p: Arrays, v: Ints, begin: int, end: int) -> None:
     _matmul(p, v, begin, end, False, True)
 
 
-@kernel(12, _MM, rows="batch*m")
+@kernel(12, _MM, rows="batch*m", work="batch*m*k*n")
 def matmul_tn(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[i][j] = sum over k of a[k][i] * b[k][j]; from 0, k ascending, one fma a term. a (k,m), b (k,n)."""
     _matmul(p, v, begin, end, True, False)

@@ -27,7 +27,8 @@ class Kernel:
     """One kernel. `number` is for ever.
 
     `rows` is the extent that counts the rows of its first output, or "" for a kernel that can't be run a few rows
-    at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py.
+    at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py. `work` is how many
+    multiply-adds a call does, as an expression like an extent; "" where it is about the elements it touches.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Kernel:
     ports: tuple[str, ...]
     contract: str
     meaning: Meaning
+    work: str = ""
 
     def row_count(self, attrs: Sequence[int]) -> int:
         """How many rows the output has, given the attributes in order; 0 for a kernel without rows."""
@@ -60,6 +62,7 @@ def kernel(
     rows: str = "",
     dtypes: tuple[Dtype, ...] = FLOATS,
     ports: tuple[str, ...] = ("c", "micropython"),
+    work: str = "",
 ) -> Callable[[Meaning], Kernel]:
     """Declare a kernel; see the module's docstring. Raises ValueError when a number is taken."""
 
@@ -68,7 +71,9 @@ def kernel(
             raise ValueError(f"kernel number {number} is {KERNELS[number].name}'s")
         operands, attrs = parse(signature)
         contract = " ".join((meaning.__doc__ or "").split())
-        KERNELS[number] = Kernel(number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning)
+        KERNELS[number] = Kernel(
+            number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning, work
+        )
         return KERNELS[number]
 
     return declare

@@ -1,29 +1,21 @@
-"""An ordered entry -> intervals of bytes: lifetimes, and values that are written in place of dying ones."""
+"""A schedule of an entry -> the entry as it will run: a value for every making, and the values that share bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lazydiff.memory.calls import EntryCalls, Unit, Value
-from lazydiff.memory.place import Interval, lower_bound
-from lazydiff.plan.model import Kind
-
-_PERSISTENT = (Kind.CONST, Kind.PARAMS, Kind.STATE)
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
+from lazydiff.memory.facts import facts
+from lazydiff.memory.lives import lives
+from lazydiff.memory.place import Interval
 
 
 @dataclass(slots=True)
 class Shared:
-    """Values that take turns on the same bytes, and the steps from the first's birth to the last's death."""
+    """Values that take turns on the same bytes."""
 
     values: list[Value]
-    start: int
-    end: int
-
-    def interval(self, unit_bytes: int) -> Interval:
-        """The bytes needed, rounded up to whole units of alignment."""
-        size = max(v.size_bytes for v in self.values)
-        return Interval(-(-size // unit_bytes) * unit_bytes, self.start, self.end)
 
 
 @dataclass(slots=True)
@@ -42,51 +34,39 @@ class Lifetimes:
 
 
 def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Lifetimes:
-    """Who lives when, in this order; every work value shares the bytes of a dying one where its kernel allows it."""
-    finish = max(0, len(order) - 1)
-    last: dict[int, int] = {}
-    for at, unit in enumerate(order):
-        for call in unit.calls:
-            for v in (*call.reads, *call.writes):
-                last[id(v)] = at
-    forever = {id(view.value) for view in entry.outputs.values()}
-    for number in forever:
-        last[number] = finish
-    where: dict[int, Shared] = {}
-    places: list[Shared] = []
+    """Who lives when, in this order of the units, each of which stands in it once."""
+    known, values = facts(entry, order, unit_bytes)
+    found = lives(known, range(len(order)))
+    places = [Shared([values[found.makings[n].value] for n in place]) for place in found.places]
+    return Lifetimes(list(order), places, found.intervals, found.bound_bytes)
 
-    def give(v: Value, start: int) -> None:
-        where[id(v)] = Shared([v], start, last.get(id(v), start))
-        places.append(where[id(v)])
 
-    for view in entry.inputs.values():
-        give(view.value, 0)
-    for at, unit in enumerate(order):
-        for call in unit.calls:
-            taken: set[int] = set()
-            for new in call.writes:
-                if new.replaces is not None:
-                    continue
-                old = None
-                if len(unit.calls) == 1:
-                    old = next(
-                        (
-                            v
-                            for v in call.reads
-                            if v.kind not in _PERSISTENT
-                            and last[id(v)] == at
-                            and id(v) not in forever
-                            and id(v) not in taken
-                            and call.may_replace(v, new)
-                        ),
-                        None,
-                    )
-                if old is None:
-                    give(new, at)
-                else:
-                    taken.add(id(old))
-                    place = where[id(new)] = where[id(old)]
-                    place.values.append(new)
-                    place.end = max(place.end, last.get(id(new), at))
-    intervals = [p.interval(unit_bytes) for p in places]
-    return Lifetimes(list(order), places, intervals, lower_bound(intervals, max(1, len(order))))
+def unroll(entry: EntryCalls, units: Sequence[Unit], schedule: Sequence[int]) -> tuple[EntryCalls, list[Unit]]:
+    """The entry with a unit of its own for each place in the schedule: what is made again gets values of its own."""
+    newest: dict[int, Value] = {}
+    seen: set[int] = set()
+    order = []
+    copies: dict[int, list[Unit]] = {}
+    for u in schedule:
+        unit = units[u]
+        if u in seen:
+            again = {id(v): replace(v, label=v.label) for v in unit.writes}
+            newest |= again
+            unit = Unit([_copy(c, newest, again) for c in unit.calls], set(unit.after))
+        else:
+            newest |= {id(v): v for v in unit.writes}
+            if any(newest.get(id(v), v) is not v for v in unit.reads):
+                unit = Unit([_copy(c, newest, {}) for c in unit.calls], set(unit.after))
+        seen.add(u)
+        copies.setdefault(u, []).append(unit)
+        order.append(unit)
+    of = {id(units[u]): made for u, made in copies.items()}
+    for unit in order:
+        unit.after = {c for a in unit.after for c in of[id(a)]}
+    outputs = {k: replace(v, value=newest.get(id(v.value), v.value)) for k, v in entry.outputs.items()}
+    return replace(entry, units=order, outputs=outputs), order
+
+
+def _copy(call: Call, newest: dict[int, Value], again: dict[int, Value]) -> Call:
+    reads = [newest.get(id(v), v) for v in call.reads]
+    return replace(call, reads=reads, writes=[again.get(id(v), v) for v in call.writes])

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from lazydiff.memory.calls import Unit, Value
+from lazydiff.memory.facts import Facts
 
 
 def add_update_order(units: Sequence[Unit], updates: Sequence[tuple[Value, Value]]) -> list[tuple[Value, Value]]:
@@ -52,55 +53,53 @@ def _one_depends(units: Iterable[Unit], on: Unit, inputs: dict[int, list[Unit]])
     return False
 
 
-def orders(units: Sequence[Unit], keep: set[int]) -> list[list[Unit]]:
-    """Candidate orders, each valid: as written (ready units first come first), and greedy for few live bytes.
+def orders(facts: Facts) -> list[list[int]]:
+    """Candidate schedules, each valid: as written (ready units first come first), and greedy for few live bytes.
 
-    `keep` are ids of values that outlive the entry. The caller keeps the order with the lowest bound.
+    The caller keeps the one with the lowest bound.
     """
-    return [_list_schedule(units, keep, greedy=False), _list_schedule(units, keep, greedy=True)]
+    return [_list_schedule(facts, greedy=False), _list_schedule(facts, greedy=True)]
 
 
-def _list_schedule(units: Sequence[Unit], keep: set[int], greedy: bool) -> list[Unit]:
+def _list_schedule(facts: Facts, greedy: bool) -> list[int]:
     """Of the units that may run, always the one with the least growth (greedy), then the first as written.
 
     A unit's growth is the bytes alive after it minus before: what it makes for others minus what it is the last to
     read. It can only fall, when another reader has run; then the unit joins the queue once more, further ahead.
     """
-    maker = {id(v): u for u in units for v in u.writes}
-    position = {id(u): n for n, u in enumerate(units)}
-    needs = {id(u): {id(x) for x in (*_inputs(u, maker), *u.after)} for u in units}
-    reads = {id(u): dict.fromkeys(u.reads) for u in units}
-    users: dict[int, dict[int, Unit]] = {}
-    blocks: dict[int, list[Unit]] = {}
-    for u in units:
-        for v in reads[id(u)]:
-            users.setdefault(id(v), {})[id(u)] = u
-        for n in needs[id(u)]:
-            blocks.setdefault(n, []).append(u)
-    growth = dict.fromkeys(position, 0)
-    for u in units if greedy else ():
-        made = sum(v.size_bytes for v in u.writes if (id(v) in users or id(v) in keep) and v.replaces is None)
-        freed = sum(v.size_bytes for v in reads[id(u)] if len(users[id(v)]) == 1 and id(v) not in keep)
-        growth[id(u)] = made - freed
-    queue = [(growth[id(u)], position[id(u)]) for u in units if not needs[id(u)]]
+    waits = [set(n) for n in facts.needs()]
+    blocks: list[list[int]] = [[] for _ in waits]
+    for u, needs in enumerate(waits):
+        for n in needs:
+            blocks[n].append(u)
+    users: dict[int, set[int]] = {}
+    for u, reads in enumerate(facts.reads):
+        for v in reads:
+            users.setdefault(v, set()).add(u)
+    growth = [0] * len(waits)
+    for u in range(len(waits)) if greedy else ():
+        made = sum(facts.sizes[v] for v in facts.writes[u] if v in users or v in facts.keep)
+        freed = sum(facts.sizes[v] for v in facts.reads[u] if len(users[v]) == 1 and v not in facts.keep)
+        growth[u] = made - freed
+    queue = [(growth[u], u) for u, needs in enumerate(waits) if not needs]
     heapq.heapify(queue)
-    done: dict[int, Unit] = {}
+    done: dict[int, None] = {}
     while queue:
-        pick = units[heapq.heappop(queue)[1]]
-        if id(pick) in done:
+        u = heapq.heappop(queue)[1]
+        if u in done:
             continue
-        done[id(pick)] = pick
-        for v in reads[id(pick)]:
-            left = users[id(v)]
-            del left[id(pick)]
-            if greedy and len(left) == 1 and id(v) not in keep:
-                (last,) = left.values()
-                growth[id(last)] -= v.size_bytes
-                if not needs[id(last)]:
-                    heapq.heappush(queue, (growth[id(last)], position[id(last)]))
-        for u in blocks.get(id(pick), ()):
-            needs[id(u)].discard(id(pick))
-            if not needs[id(u)]:
-                heapq.heappush(queue, (growth[id(u)], position[id(u)]))
-    assert len(done) == len(units), "the units of an entry wait for each other"
-    return list(done.values())
+        done[u] = None
+        for v in facts.reads[u]:
+            left = users[v]
+            left.discard(u)
+            if greedy and len(left) == 1 and v not in facts.keep:
+                (last,) = left
+                growth[last] -= facts.sizes[v]
+                if not waits[last]:
+                    heapq.heappush(queue, (growth[last], last))
+        for w in blocks[u]:
+            waits[w].discard(u)
+            if not waits[w]:
+                heapq.heappush(queue, (growth[w], w))
+    assert len(done) == len(waits), "the units of an entry wait for each other"
+    return list(done)

@@ -1,0 +1,100 @@
+"""An entry in integers: what every stage that orders, repeats or judges work needs to know, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lazydiff.kernels.signature import extent_elements
+from lazydiff.kernels.table import KERNELS
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
+from lazydiff.plan.model import Kind
+
+PERSISTENT = (Kind.CONST, Kind.PARAMS, Kind.STATE)  # kinds whose bytes lie outside the area that entries take turns on
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Values and units by number. A schedule of them is a list of unit numbers (memory/lives.py).
+
+    A unit may stand in a schedule several times: what it makes is then made again, and a read means the newest making.
+    """
+
+    sizes: tuple[int, ...]  # by value: bytes in the shared area, rounded up to the alignment; 0 if it lies elsewhere
+    reads: tuple[tuple[int, ...], ...]  # by unit: the values it needs, each once
+    writes: tuple[tuple[int, ...], ...]  # by unit: the values it makes, scratch included
+    after: tuple[tuple[int, ...], ...]  # by unit: units of which every making must come before its first
+    cost: tuple[int, ...]  # by unit: work (multiply-adds, or elements times instructions)
+    in_place: tuple[tuple[tuple[int, int], ...], ...]  # by unit: (old, new) that may share bytes when old dies there
+    once: tuple[bool, ...]  # by unit: True if it may not be repeated, because it writes over a state
+    born: tuple[int, ...]  # values that are there from the start: the entry's inputs
+    keep: frozenset[int]  # values that must be there at the end: the entry's outputs
+
+    @property
+    def maker(self) -> dict[int, int]:
+        """The unit that makes each value (none makes an input or a state)."""
+        return {v: u for u, made in enumerate(self.writes) for v in made}
+
+    def needs(self) -> list[tuple[int, ...]]:
+        """By unit: the units that must have run before it, by number."""
+        maker = self.maker
+        makers = ({maker[v] for v in reads if v in maker} for reads in self.reads)
+        return [tuple(sorted((m | set(a)) - {u})) for u, (m, a) in enumerate(zip(makers, self.after, strict=True))]
+
+
+def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Facts, list[Value]]:
+    """The facts of an entry whose units stand in this order, and its values by number."""
+    values: dict[int, Value] = {}
+    number: dict[int, int] = {}
+
+    def at(v: Value) -> int:
+        if id(v) not in number:
+            number[id(v)] = len(values)
+            values[number[id(v)]] = v
+        return number[id(v)]
+
+    born = tuple(at(view.value) for view in entry.inputs.values())
+    position = {id(u): n for n, u in enumerate(units)}
+    reads = tuple(tuple(dict.fromkeys(at(v) for v in u.reads)) for u in units)
+    writes = tuple(tuple(at(v) for v in u.writes) for u in units)
+    keep = frozenset(at(view.value) for view in entry.outputs.values())
+    return Facts(
+        tuple(_shared_bytes(v, unit_bytes) for v in values.values()),
+        reads,
+        writes,
+        tuple(tuple(sorted(position[id(a)] for a in u.after)) for u in units),
+        tuple(sum(work(c) for c in u.calls) for u in units),
+        tuple(tuple((at(o), at(n)) for o, n in _in_place(u)) for u in units),
+        tuple(any(v.replaces is not None for v in u.writes) for u in units),
+        born,
+        keep,
+    ), list(values.values())
+
+
+def work(call: Call) -> int:
+    """How much a call does, in multiply-adds: a kernel's own figure, else the elements it touches."""
+    if call.program is not None:
+        return call.program.elements * max(1, len(call.program.instructions))
+    kernel = KERNELS[call.kernel]
+    if kernel.work:
+        return extent_elements(kernel.work, dict(zip((a.name for a in kernel.attrs), call.attrs, strict=True)))
+    return sum(v.elements for v in (*call.reads, *call.writes))
+
+
+def _shared_bytes(v: Value, unit_bytes: int) -> int:
+    if v.kind in PERSISTENT or v.replaces is not None:
+        return 0
+    return -(-v.size_bytes // unit_bytes) * unit_bytes
+
+
+def _in_place(unit: Unit) -> list[tuple[Value, Value]]:
+    if len(unit.calls) > 1:  # a tiled call reads its operands again for every tile
+        return []
+    (call,) = unit.calls
+    return [
+        (old, new)
+        for new in call.writes
+        if new.replaces is None
+        for old in dict.fromkeys(call.reads)
+        if old.kind not in PERSISTENT and old.replaces is None and call.may_replace(old, new)
+    ]
