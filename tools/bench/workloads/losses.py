@@ -1,4 +1,4 @@
-"""The losses of each workload's first eight steps as torch 2.14 computes them, in the workload's dtype on one thread."""
+"""The losses of the first eight steps of each workload, as torch 2.14 computes them in its dtype on one thread."""
 
 TORCH = {
     "w1_mlp_b1": (2.300487, 2.874452, 2.950428, 2.1432118, 2.482359, 1.8708603, 2.3227172, 2.085606),
