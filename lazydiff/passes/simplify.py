@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazydiff.graph.node import Tensor, call, constant
+from lazydiff.graph.node import Tensor, apply, call, constant
 from lazydiff.graph.rebuild import rebuild, same
 from lazydiff.graph.walk import base, number
 from lazydiff.kernels.opcodes import BY_NAME
@@ -148,6 +148,28 @@ def _join_with_zeros(n: Tensor) -> Tensor | None:
         if value == 0 and not np.signbit(value):
             return other
     return None
+
+
+@row("where")
+def _mask_before_pool_scatter(n: Tensor) -> Tensor | None:
+    """where(y > c, pool_scatter(ct, winners of y), 0): the winners alone are asked, so y need not be kept for it.
+
+    Every window that chose a pixel has that pixel's own value as its greatest, so the mask is the same for all of them.
+    """
+    test, spread, nothing = n.inputs
+    if spread.op.name != "pool_scatter" or number(nothing) != 0 or np.signbit(number(nothing) or 0.0):
+        return None
+    ct, index = spread.inputs
+    if index.op.name != "max_pool_index" or test.op.name not in ("less", "less_equal"):
+        return None
+    y, (a, b) = index.inputs[0], test.inputs
+    limit = b if a is y else a
+    if (a is not y and b is not y) or number(limit) is None:
+        return None
+    best = apply("pool_gather", y, index, **index.options)
+    bound = call("broadcast_to", base(limit), best.shape)
+    asked = apply(test.op.name, *((best, bound) if a is y else (bound, best)))
+    return apply("pool_scatter", call("where", asked, ct, 0.0), index, **spread.options)
 
 
 @row("stop_gradient", "custom", "no_derivative")

@@ -9,6 +9,8 @@ from lazydiff.passes.simplify import ROWS as table
 from lazydiff.passes.simplify import simplify
 
 x, box = ld.input("x", (2, 3)), ld.input("box", (2, 3, 4))
+image = ld.input("image", (1, 4, 4, 1))
+pooled = ld.max_pool2d(image, 2)
 ROWS = {
     "a slice of everything": (lambda: x[:, 0:3], lambda: x),
     "a slice of a slice": (lambda: box[:, 1:, 1::2][1:, ::2], lambda: box[1:, 1:2, 1::2]),
@@ -66,6 +68,14 @@ ROWS = {
     "broadcast twice": (
         lambda: ld.broadcast_to(ld.broadcast_to(x, (1, 2, 3)), (4, 2, 3)),
         lambda: ld.broadcast_to(x, (4, 2, 3)),
+    ),
+    "a mask by what was pooled": (
+        lambda: ld.where(image > 0, ld.vjp([pooled], [image], [pooled * 2])[0], 0.0),
+        lambda: ld.vjp([pooled], [image], [ld.where(pooled > 0, pooled * 2, 0.0)])[0],
+    ),
+    "kept: a mask by something else": (
+        lambda: ld.where(image * 2 > 0, ld.vjp([pooled], [image], [pooled * 2])[0], 0.0),
+        lambda: ld.where(image * 2 > 0, ld.vjp([pooled], [image], [pooled * 2])[0], 0.0),
     ),
     "stop_gradient": (lambda: ld.stop_gradient(x) + x, lambda: x + x),
     "kept: zero times x may be NaN": (lambda: x * 0.0, lambda: x * 0.0),
