@@ -40,12 +40,18 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     leader: dict[int, int] = {}
     members: dict[int, set[int]] = {}
     outside: dict[int, set[int]] = {}  # by group: what its nodes read that is not (yet) one of them
+    number: dict[int, int] = {}  # groups as they are found
+    reading: dict[int, int] = {}  # by node: the first group that reads it (of nodes that may still join one)
     by_id = {id(n): n for n in order}
 
     def siblings(node: Tensor) -> set[int | None]:
         """The first group, if any, that reads a computed tensor which this node reads too."""
         shared = {id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size}
-        return {next((h for h, reads in outside.items() if reads & shared), None)}
+        return {min((reading[i] for i in shared if i in reading), key=number.__getitem__, default=None)}
+
+    def reads_too(head: int, reads: set[int]) -> None:
+        for i in reads:
+            reading[i] = min(reading.get(i, head), head, key=number.__getitem__)
 
     for node in reversed(order):
         if not is_map(node):
@@ -60,7 +66,9 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
             same = head.shape == node.shape and compute_dtype(head) == compute_dtype(node)
             if same and len(group) <= MAX_GROUP and len(inputs) + outputs + 1 <= MAX_OPERANDS:  # 1: the scratch
                 leader[mine] = id(head)
+                reads_too(id(head), reads)
                 members[id(head)], outside[id(head)] = group, inputs
                 continue
-        leader[mine], members[mine], outside[mine] = mine, {mine}, reads
+        leader[mine], members[mine], outside[mine], number[mine] = mine, {mine}, reads, len(number)
+        reads_too(mine, reads)
     return leader

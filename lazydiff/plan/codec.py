@@ -202,9 +202,10 @@ def _decode(r: _Reader, h: tuple[int, ...]) -> Plan:
         w = r.take(first["symbols"], index, 8, count["symbols"], "symbol")
         if w[3] + w[2] > count["dims"]:
             raise PlanError(f"plan: symbol {index}'s shape lies outside the dims section")
-        shape = r.words[first["dims"] + w[3] :][: w[2]]
+        at = first["dims"] + w[3]
+        shape = r.words[at : at + w[2]]
         low, high = (v - (v >> 31 << 32) for v in w[6:8])
-        return Symbol(text(w[0]), w[1], tuple(shape), None if w[4] == NONE else w[4], Check(w[5]), low, high)
+        return Symbol(text(w[0]), w[1], shape, None if w[4] == NONE else w[4], Check(w[5]), low, high)
 
     def steps(start: int, number: int, length: int, labels: list[list[str]]) -> tuple[Step, ...]:
         if start + length > count["steps"]:

@@ -52,12 +52,13 @@ class EntryLives:
         """Who is in RAM while a step runs, greatest first, each with the bytes not already counted for another."""
         here = [life for life in self.lives if life.first <= step <= life.last]
         here.sort(key=lambda life: (_ORDER.index(life.buffer.kind), life.first, life.buffer.offset))
-        counted: list[tuple[int, int]] = []
+        cuts = np.unique([at for life in here for at in (life.buffer.offset, life.buffer.end)])
+        sizes = np.diff(cuts)
         owned = []
         for life in here:
-            before = union_bytes(counted)
-            counted.append((life.buffer.offset, life.buffer.end))
-            owned.append((life, union_bytes(counted) - before))
+            first, last = np.searchsorted(cuts, (life.buffer.offset, life.buffer.end)).tolist()
+            owned.append((life, int(sizes[first:last].sum())))
+            sizes[first:last] = 0  # each byte is counted for the first value that lies on it
         return sorted(owned, key=lambda pair: (-pair[1], pair[0].buffer.offset))
 
 

@@ -42,3 +42,22 @@ def unrolled(steps: int = 3000, train: bool = False) -> ld.Plan:
     for _ in range(steps):
         h = ld.tanh(h @ w)
     return ld.compile(train=ld.train_step(ld.mean(ld.square(h)), ld.sgd(0.1)) if train else h)
+
+
+def deep(layers: int) -> ld.Plan:
+    """The training step of a perceptron of so many layers with momentum: about 20 nodes a layer."""
+    rng = np.random.default_rng(0)
+    h, y = ld.input("x", (8, 16)), ld.input("y", (8,), ld.i32)
+    for i in range(layers):
+        w = ld.param(f"w{i}", rng.normal(size=(16, 16)).astype(np.float32))
+        h = ld.tanh(h @ w + ld.param(f"b{i}", np.zeros(16, np.float32)))
+    return ld.compile(train=ld.train_step(ld.cross_entropy(h, y).mean(), ld.sgd(0.1, momentum=0.9)))
+
+
+def broad(arms: int, outputs: bool = False) -> ld.Plan:
+    """Arms of four nodes from one input: an output each, or added up in a tree."""
+    x, w = ld.input("x", (4, 16)), ld.param("w", np.ones((16, 16), np.float32))
+    ends = [(ld.tanh(x * float(i)) @ w).sum() for i in range(arms)]
+    while len(ends) > 1 and not outputs:
+        ends = [*(a + b for a, b in zip(ends[::2], ends[1::2], strict=False)), *(ends[-1:] if len(ends) % 2 else [])]
+    return ld.compile(out=ends)
