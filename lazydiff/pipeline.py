@@ -22,6 +22,7 @@ from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
 from lazydiff.memory.select import ROWS
 from lazydiff.memory.selector import Selector
+from lazydiff.passes.again import again
 from lazydiff.passes.simplify import simplify
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
@@ -44,9 +45,10 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     _check_names(steps)
     _check_derivatives(steps)
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
-    prepared = [_entry_calls(store, name, s) for name, s in steps.items()]
-    unit = alignment_unit([v for e in prepared for u in e.units for c in u.calls for v in (*c.reads, *c.writes)])
-    placed = [_plan_entry(e, unit) for e in prepared]
+    prepared = [_versions(store, name, s) for name, s in steps.items()]
+    calls = [c for versions in prepared for e in versions for u in e.units for c in u.calls]
+    unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
+    placed = [min((_plan_entry(e, unit) for e in es), key=lambda pair: pair[1].bound_bytes) for es in prepared]
     plan = lower(store, placed, unit)
     check(plan)
     require_fit(plan, placed, budget)
@@ -129,9 +131,14 @@ def _check_derivatives(steps: Mapping[str, Step]) -> None:
         )
 
 
-def _entry_calls(store: Store, name: str, step: Step) -> EntryCalls:
-    targets = [leaf for leaf, _ in step.updates]
+def _versions(store: Store, name: str, step: Step) -> list[EntryCalls]:
+    """The entry as written, and with cheap values computed again if it has such."""
     roots = simplify([*step.outputs.values(), *(value for _, value in step.updates)])
+    return [_entry_calls(store, name, step, r) for r in (roots, again(roots)) if r is not None]
+
+
+def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor]) -> EntryCalls:
+    targets = [leaf for leaf, _ in step.updates]
     outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
     zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
     some = {k: t for k, t in outputs.items() if k not in zeros}
