@@ -228,18 +228,37 @@ static lzd_status check_step(const uint32_t *plan, const uint32_t *step, const u
     return LZD_OK;
 }
 
+/* Does `buffer` have its value before the first step? */
+static bool is_given(const uint32_t *plan, const uint32_t *entry, uint32_t buffer)
+{
+    bool given = lzd_region(lzd_buffer_at(plan, buffer)) == REGION_CONST;
+    for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {
+        given = given || lzd_symbol_at(plan, s)[S_BUFFER] == buffer;
+    }
+    for (uint32_t s = 0; s < entry[E_N_INPUTS]; s++) {
+        given = given || lzd_symbol_at(plan, entry[E_INPUT] + s)[S_BUFFER] == buffer;
+    }
+    return given;
+}
+
+/* Rule 7. Does `buffer` have a value already, by the entry's start or by a step before `end`? */
+static bool is_made(const uint32_t *plan, const uint32_t *entry, const uint32_t *end, uint32_t buffer)
+{
+    bool made = is_given(plan, entry, buffer);
+    for (const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP]; step < end; step += lzd_step_words(step)) {
+        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+            made = made || step[STEP_HEAD + k] == buffer;
+        }
+    }
+    return made;
+}
+
 /* Rule 5. Does `buffer` hold its value just before step `end` (a word pointer)? Finds the last step before it that writes
  * one of its bytes, by reading the entry from its start: there is no memory for a table, and steps have no backward links. */
 static bool is_written(const uint32_t *plan, const uint32_t *entry, const uint32_t *end, uint32_t buffer)
 {
     const uint32_t *wanted = lzd_buffer_at(plan, buffer);
-    bool live = lzd_region(wanted) == REGION_CONST;
-    for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {
-        live = live || lzd_symbol_at(plan, s)[S_BUFFER] == buffer;
-    }
-    for (uint32_t s = 0; s < entry[E_N_INPUTS]; s++) {
-        live = live || lzd_symbol_at(plan, entry[E_INPUT] + s)[S_BUFFER] == buffer;
-    }
+    bool live = is_given(plan, entry, buffer);
     for (const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP]; step < end; step += lzd_step_words(step)) {
         for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
             if (step[STEP_HEAD + k] == buffer) {
@@ -260,6 +279,9 @@ static lzd_status check_versions(const uint32_t *plan, const uint32_t *entry, ui
         for (uint32_t k = 0; k < reads_of(step); k++) {
             *at = n;
             CHECK(is_written(plan, entry, before, step[STEP_HEAD + k]), LZD_ERROR_OVERLAP);
+        }
+        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+            CHECK(!is_made(plan, entry, step, step[STEP_HEAD + k]), LZD_ERROR_OVERLAP);
         }
     }
     for (uint32_t s = 0; s < plan[H_N_STATE]; s++) {

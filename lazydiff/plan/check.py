@@ -91,7 +91,7 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
         for b in step.reads:
             versions.read(b, where)
         for b in step.writes:
-            versions.write(b)
+            versions.write(b, where)
         tile_of = step if step.tile_rows else None
     versions.finish()
 
@@ -105,6 +105,7 @@ class _Versions:
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self.plan, self.entry = plan, entry
         written = {s.buffer for s in (*plan.state, *entry.inputs)}
+        self.made = set(written)
         self.live = written | {i for i, b in enumerate(plan.buffers) if b.region == Region.CONST}
         self.in_ram = sorted((b for b in written if plan.buffers[b].region == Region.RAM), key=self.offset)
         self.offsets = [self.offset(b) for b in self.in_ram]
@@ -117,7 +118,10 @@ class _Versions:
             label = self.plan.buffers[buffer].label
             raise PlanError(f"{where}: reads buffer {buffer} ({label}), which was not written or is overwritten by now")
 
-    def write(self, buffer: int) -> None:
+    def write(self, buffer: int, where: str) -> None:
+        if buffer in self.made:
+            raise PlanError(f"{where}: writes buffer {buffer} ({self.plan.buffers[buffer].label}) a second time")
+        self.made.add(buffer)
         written = self.plan.buffers[buffer]
         first, last = bisect_left(self.offsets, written.offset), bisect_left(self.offsets, written.end)
         if first and self.plan.buffers[self.in_ram[first - 1]].end > written.offset:

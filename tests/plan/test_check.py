@@ -66,6 +66,19 @@ def test_two_live_buffers_merged_into_one(plan):
     assert caught > 0
 
 
+def test_two_values_under_one_number(plan):
+    """Any two results of one size and dtype become one buffer: then a read could get the wrong one's value."""
+    entry = plan.entries[0]
+    made = [b for s in entry.steps for b in s.writes if plan.buffers[b].kind == Kind.WORK]
+    kind = {b: (plan.buffers[b].size_bytes, plan.buffers[b].dtype) for b in made}
+    pairs = [(a, b) for at, a in enumerate(made) for b in made[at + 1 :] if kind[a] == kind[b]]
+    assert len(pairs) > 1
+    for kept, gone in pairs:
+        rename = {gone: kept}
+        steps = tuple(change(s, operands=tuple(rename.get(o, o) for o in s.operands)) for s in entry.steps)
+        refused(change(plan, entries=(change(entry, steps=steps), *plan.entries[1:])))
+
+
 def test_parameters_that_share_bytes(plan):
     a, b = (s.buffer for s in plan.state[:2])
     refused(with_buffer(plan, a, offset=plan.buffers[b].offset))

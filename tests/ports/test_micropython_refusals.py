@@ -84,10 +84,12 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
     neg = BY_NAME["neg"].number
 
     def plan(*operands: tuple[int, int], outputs: Sequence[int] = (2,), state: bool = False, **change: object) -> Plan:
-        """`neg` from buffer to buffer: 0 is the input, 3 lies over the end of 0 and over 1, 4 is a constant."""
+        """`neg` from buffer to buffer: 0 is the input, 3 lies over the end of 0 and over 1, 4 is a constant, 7 lies on
+        2 and 8 on 0."""
         places = [(64, 32), (96, 32), (128, 32), (88, 32), (0, 32), (160, 16), (96, 32)]
-        regions = [Region.CONST if k == 4 else Region.RAM for k in range(7)]
-        kinds = [Kind.PARAMS if state and k in (1, 6) else Kind.IO for k in range(7)]
+        places += [(128, 32), (64, 32)]
+        regions = [Region.CONST if k == 4 else Region.RAM for k in range(9)]
+        kinds = [Kind.PARAMS if state and k in (1, 6) else Kind.IO for k in range(9)]
         buffers = [Buffer(r, k, f32, *p) for r, k, p in zip(regions, kinds, places, strict=True)]
         program = Program((8,), (MapInput(f32, 0, (1,)),), (f32,), 0, 1, NO_TILE, (Instruction(neg, 1, 0),))
         program = replace(program, **change)  # type: ignore[arg-type]
@@ -99,11 +101,13 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
     late = (Instruction(neg, 1, 0), Instruction(BY_NAME["add"].number, 1, 0, 1))
     return {
         "fine": ("opened", plan((0, 2))),
-        "in_place": ("opened", plan((0, 2), (2, 2))),
+        "in_place": ("opened", plan((0, 2), (2, 7), outputs=(7,))),
+        "twice": ("step 1: writes buffer 2 a second time", plan((0, 2), (2, 2))),
+        "input": ("step 0: writes buffer 0 a second time", plan((0, 0), outputs=(0,))),
         "unwritten": ("step 0: reads buffer 1, which nobody has written", plan((1, 2))),
         "forgotten": ("step 2: reads buffer 0, which nobody has written", plan((0, 2), (2, 3), (0, 2))),
         "over": ("step 0: writes over buffer 0, which it reads", plan((0, 3), outputs=(3,))),
-        "late": ("step 0: writes over buffer 0, which it reads", plan((0, 0), outputs=(0,), instructions=late)),
+        "late": ("step 0: writes over buffer 0, which it reads", plan((0, 8), outputs=(8,), instructions=late)),
         "const": ("map: output 0 is not in RAM", plan((0, 4), outputs=(0,))),
         "no_output": ("entry run: an output is not written", plan((0, 2), outputs=(1,))),
         "lost": ("entry run: a parameter is lost", plan((0, 2), (2, 3), outputs=(3,), state=True)),

@@ -1,4 +1,4 @@
-"""Replays an entry's steps without computing: no step writes what somebody still needs (plan/SPEC.md, rules 3 and 5)."""
+"""Replays an entry's steps without computing: no step writes what somebody still needs (plan/SPEC.md, rules 3, 5 and 7)."""
 
 from .plan import need
 
@@ -16,6 +16,7 @@ class Replay:
         self.valid = [b[0] == 1 for b in plan.buffers]
         for k in self.state + [s[1] for s in inputs]:
             self.valid[k] = True
+        self.made = self.valid[:]
 
     def step(self, where, reads, writes, shares=()):
         """One step. `shares` are the pairs (read, written) of `map` that may lie on the same bytes."""
@@ -24,6 +25,8 @@ class Replay:
             need(self.valid[k], where, "reads buffer %d, which nobody has written" % k)
         for at, w in enumerate(writes):
             need(buffers[w][0] == 0, where, "writes buffer %d, which is not in RAM" % w)
+            need(not self.made[w], where, "writes buffer %d a second time" % w)
+            self.made[w] = True
             for other in writes[:at]:
                 need(not self.plan.overlap(w, other), where, "two outputs share bytes")
             for r in reads:
