@@ -35,6 +35,9 @@ class Op:
     by its partials and then applies that linear op. An op without a rule is piecewise constant: its derivative is
     structurally zero. `view` ops cost no bytes. An op with an `expansion` has no kernel: once derivatives are
     taken by its own rule, compile() computes expansion(*xs) in its place.
+
+    What computes the op is an `opcode` of the `map` kernel, or some of the kernels that `kernels` names; these say
+    which ports have it (`ports_of` in lazydiff/ops/ports.py).
     """
 
     name: str
@@ -46,6 +49,7 @@ class Op:
     opcode: str | None = None
     view: bool = False
     expansion: Callable[..., Tensor] | None = None
+    kernels: tuple[str, ...] = ()
 
 
 OPS: dict[str, Op] = {}

@@ -154,6 +154,7 @@ class Selector:
 
     def call(self, kernel: Kernel, node: Tensor, reads: list[Value], elements: int, attrs: dict[str, int]) -> Value:
         """One call of a kernel with a single output of the node's dtype; it computes in the first float there is."""
+        assert kernel.name in node.op.kernels, f"{node.op.name} does not declare {kernel.name}"
         value = Value(node.dtype, elements, Kind.WORK, node.op.name)
         dtype = next((t.dtype for t in (*node.inputs, node) if t.dtype.is_float), f32)
         words = tuple(attrs[a.name] for a in kernel.attrs)

@@ -35,6 +35,7 @@ declare(
         transpose=lambda ct, which, xs, a: (
             _conv("conv2d_grad_x", ct, xs[1], a, xs[0]) if which == 0 else _conv("conv2d_grad_w", xs[0], ct, a, xs[1])
         ),
+        kernels=("conv2d",),
     )
 )
 declare(
@@ -45,6 +46,7 @@ declare(
         transpose=lambda ct, which, xs, a: (
             _conv("conv2d", ct, xs[1], a, xs[0]) if which == 0 else _conv("conv2d_grad_w", ct, xs[0], a, xs[1])
         ),
+        kernels=("conv2d_grad_x",),
     )
 )
 declare(
@@ -55,6 +57,7 @@ declare(
         transpose=lambda ct, which, xs, a: (
             _conv("conv2d_grad_x", xs[1], ct, a, xs[0]) if which == 0 else _conv("conv2d", xs[0], ct, a, xs[1])
         ),
+        kernels=("conv2d_grad_w",),
     )
 )
 

@@ -44,8 +44,8 @@ def _take(ct: Tensor, which: int, xs: Sequence[Tensor], a: Attrs) -> Tensor:
 
 
 # Each is linear in its first operand, and the other's transpose.
-declare(Op("take", "linear", _infer_rows, transpose=_add_rows))
-declare(Op("add_rows", "linear", _infer_rows, transpose=_take))
+declare(Op("take", "linear", _infer_rows, transpose=_add_rows, kernels=("take",)))
+declare(Op("add_rows", "linear", _infer_rows, transpose=_take, kernels=("add_rows",)))
 
 
 def one_axis(what: str, x: Tensor, axis: int) -> int:

@@ -43,9 +43,25 @@ def _moved(name: str, ct: Tensor, xs: Sequence[Tensor], a: Attrs) -> Tensor:
 
 
 # Which tap won is a byte an output and has no derivative; along that choice values move linearly, there and back.
-declare(Op("max_pool_index", "constant", _infer_index))
-declare(Op("pool_gather", "linear", _infer_moved, transpose=lambda ct, which, xs, a: _moved("pool_scatter", ct, xs, a)))
-declare(Op("pool_scatter", "linear", _infer_moved, transpose=lambda ct, which, xs, a: _moved("pool_gather", ct, xs, a)))
+declare(Op("max_pool_index", "constant", _infer_index, kernels=("max_pool_index",)))
+declare(
+    Op(
+        "pool_gather",
+        "linear",
+        _infer_moved,
+        transpose=lambda ct, which, xs, a: _moved("pool_scatter", ct, xs, a),
+        kernels=("pool_gather",),
+    )
+)
+declare(
+    Op(
+        "pool_scatter",
+        "linear",
+        _infer_moved,
+        transpose=lambda ct, which, xs, a: _moved("pool_gather", ct, xs, a),
+        kernels=("pool_scatter",),
+    )
+)
 
 
 def _windows(

@@ -38,6 +38,7 @@ declare(
         transpose=lambda ct, which, xs, a: (
             apply("matmul", ct, _swap(xs[1])) if which == 0 else apply("matmul", _swap(xs[0]), ct)
         ),
+        kernels=("matmul_nn", "matmul_nt", "matmul_tn"),
     )
 )
 

@@ -28,8 +28,8 @@ def _infer_uniform(xs: Sequence[Tensor], a: Attrs) -> tuple[tuple[int, ...], Dty
     return tuple(a["shape"]), BY_NAME[str(a["dtype"])]  # type: ignore[arg-type]
 
 
-declare(Op("uniform", "constant", _infer_uniform))
-declare(Op("next_key", "constant", lambda xs, a: ((4,), i32)))
+declare(Op("uniform", "constant", _infer_uniform, kernels=("uniform",)))
+declare(Op("next_key", "constant", lambda xs, a: ((4,), i32), kernels=("next_key",)))
 
 
 def random_key(name: str, seed: int) -> Tensor:

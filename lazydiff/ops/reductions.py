@@ -32,6 +32,7 @@ declare(
         "linear",
         _infer_reduce,
         transpose=lambda ct, which, xs, a: broadcast_to(kept(ct, xs[0], a["axes"]), xs[0].shape),  # type: ignore
+        kernels=("reduce_sum",),
     )
 )
 
@@ -44,8 +45,8 @@ def _winners(y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 for _name in ("max", "min"):
-    declare(Op(_name, "elementwise", _infer_reduce, partials=(_winners,), reduces="sum"))
-declare(Op("argmax", "constant", lambda xs, a: (_infer_reduce(xs, a)[0], i32)))
+    declare(Op(_name, "elementwise", _infer_reduce, partials=(_winners,), reduces="sum", kernels=(f"reduce_{_name}",)))
+declare(Op("argmax", "constant", lambda xs, a: (_infer_reduce(xs, a)[0], i32), kernels=("argmax",)))
 
 
 def of_nothing(name: str, x: Tensor, axes: tuple[int, ...], identity: float | None) -> Tensor:

@@ -13,6 +13,7 @@ declare(
         "linear",
         lambda xs, a: (xs[0].shape, xs[0].dtype),
         transpose=lambda ct, which, xs, a: apply("cumsum", ct, axis=a["axis"], reverse=not a["reverse"]),
+        kernels=("cumsum",),
     )
 )
 
