@@ -1,0 +1,148 @@
+"""Every offset shifted, every dependent pair swapped, every life cut short, in several plans.
+
+Both checkers must refuse each; where a shifted buffer only moved into free bytes the plan is as sound as before, and
+then both must accept it and it must compute the same bits, whatever lay in its RAM.
+"""
+
+import dataclasses
+from itertools import combinations, permutations
+
+import numpy as np
+import pytest
+
+import lazydiff as ld
+from lazydiff.examples import digits
+from lazydiff.plan.check import check
+from lazydiff.plan.codec import encode
+from lazydiff.plan.model import EXECUTOR_BYTES, Check, Region
+from lazydiff.run.native import extension
+from mutations import change, with_buffer
+from small import classifier, convolution, lookups
+
+
+def recurrent():
+    """Four steps of a recurrence with Adam, and an inference of its own."""
+    x = ld.input("x", (4, 2, 3))
+    w, u = (ld.param(n, np.linspace(-1, 1, 3 * k, dtype=np.float32).reshape(k, 3)) for n, k in (("w", 3), ("u", 3)))
+    h = x[0] @ u
+    for t in range(1, 4):
+        h = ld.tanh(h @ w + x[t] @ u)
+    loss = ld.mean(ld.square(h))
+    return ld.compile(train=ld.train_step(loss, ld.adam(0.01)), infer=h)
+
+
+PLANS = {f.__name__: f for f in (classifier, convolution, lookups, recurrent)} | {
+    "digits": lambda: digits.build(2, None)
+}
+
+
+@pytest.fixture(scope="module", params=PLANS.values(), ids=PLANS)
+def plan(request):
+    made = request.param()
+    bare = [dataclasses.replace(b, label="") for b in made.buffers]  # labels cost the time of writing them
+    entries = [
+        change(e, steps=tuple(dataclasses.replace(s, label="", source="") for s in e.steps)) for e in made.entries
+    ]
+    return change(made, buffers=tuple(bare), entries=tuple(entries))
+
+
+def verdict(plan):
+    """True if both checkers accept, False if both refuse; they must agree."""
+    blob = encode(plan)
+    native = extension()
+    data = native.ffi.new("uint64_t[]", len(blob) // 8)
+    native.ffi.memmove(data, blob, len(blob))
+    in_c = native.lib.lzd_check(data, len(blob), native.ffi.NULL) == 0
+    try:
+        check(plan)
+        why = ""
+    except ld.PlanError as error:
+        why = str(error)
+    assert in_c == (not why), f"the checkers disagree: C {'accepts' if in_c else 'refuses'}, Python: {why}"
+    return in_c
+
+
+def results(plan):
+    """The bits that every entry leaves, run once each with RAM full of NaNs (so that what is not written shows)."""
+    session, rng = ld.Session(plan), np.random.default_rng(7)
+    ram = session._model.ram
+    free = np.ones(len(ram), bool)
+    free[:EXECUTOR_BYTES] = False
+    for s in plan.state:
+        b = plan.buffers[s.buffer]
+        if b.region == Region.RAM:
+            free[b.offset : b.end] = False
+    ram[free] = 0xFF
+    found = []
+    for entry in plan.entries:
+        inputs = {}
+        for s in entry.inputs:
+            dtype = plan.buffers[s.buffer].dtype.numpy
+            low, high = (s.low, s.high) if s.check == Check.RANGE else (0, 1)
+            values = rng.integers(low, high + 1, s.shape) if dtype != np.float32 else rng.normal(size=s.shape)
+            inputs[s.name] = values.astype(dtype)
+        found += [a.tobytes() for a in session.arrays(entry.name, **inputs).values()]
+    return found + [session.read(s.name).tobytes() for s in plan.state]
+
+
+def lives(plan, entry):
+    """By buffer in RAM: the step that writes it (-1: it is there from the start), and the last that needs it."""
+    born, last = {}, {}
+    for s in (*plan.state, *entry.inputs):
+        born[s.buffer] = -1
+    for at, step in enumerate(entry.steps):
+        for b in step.reads:
+            last[b] = at
+        for b in step.writes:
+            born.setdefault(b, at)
+            last.setdefault(b, at)
+    replaced = dict(entry.updates)
+    for b in [s.buffer for s in entry.outputs] + [replaced.get(s.buffer, s.buffer) for s in plan.state]:
+        last[b] = len(entry.steps)
+    return {b: (born[b], last[b]) for b in born if b in last and plan.buffers[b].region == Region.RAM}
+
+
+def with_steps(plan, number, steps):
+    entries = list(plan.entries)
+    entries[number] = change(entries[number], steps=tuple(steps))
+    return change(plan, entries=tuple(entries))
+
+
+def test_every_offset_shifted_by_an_alignment_unit(plan):
+    sound, caught = results(plan), 0
+    for number, b in enumerate(plan.buffers):
+        for by in (-4, 4) if b.region == Region.RAM else ():
+            if b.offset + by < 0:
+                continue
+            moved = with_buffer(plan, number, offset=b.offset + by)
+            if verdict(moved):
+                assert results(moved) == sound, f"buffer {number} moved by {by} is accepted and changes a result"
+            else:
+                caught += 1
+    assert caught > len(plan.buffers) / 2
+
+
+def test_every_dependent_pair_swapped(plan):
+    caught = 0
+    for number, entry in enumerate(plan.entries):
+        for (i, a), (j, b) in combinations(enumerate(entry.steps), 2):
+            if set(a.writes) & set(b.reads):
+                steps = list(entry.steps)
+                steps[i], steps[j] = b, a
+                assert not verdict(with_steps(plan, number, steps)), f"{entry.name}: steps {i} and {j} swapped"
+                caught += 1
+    assert caught >= 10
+
+
+def test_every_life_cut_short(plan):
+    """What is written while another value is still needed is laid over it, at its beginning and at its end."""
+    over = []
+    for entry in plan.entries:
+        known = lives(plan, entry)
+        for (b, (born, last)), (other, (start, _)) in permutations(known.items(), 2):
+            if born < start < last:
+                place, size = plan.buffers[b], plan.buffers[other].size_bytes
+                over += [(other, b, offset) for offset in {place.offset, max(EXECUTOR_BYTES, place.end - size)}]
+    assert len(over) > 50
+    for other, b, offset in over[:: 1 + len(over) // 1000]:  # of the large plan, some of them
+        assert not verdict(with_buffer(plan, other, offset=offset)), f"buffer {other} over {b} at {offset}"
