@@ -1,4 +1,4 @@
-"""Every offset shifted, every dependent pair swapped, every life cut short, in several plans.
+"""Every offset shifted, every dependent pair swapped, every life cut short, all pairs of values merged.
 
 Both checkers must refuse each; where a shifted buffer only moved into free bytes the plan is as sound as before, and
 then both must accept it and it must compute the same bits, whatever lay in its RAM.
@@ -146,3 +146,19 @@ def test_every_life_cut_short(plan):
     assert len(over) > 50
     for other, b, offset in over[:: 1 + len(over) // 1000]:  # of the large plan, some of them
         assert not verdict(with_buffer(plan, other, offset=offset)), f"buffer {other} over {b} at {offset}"
+
+
+def test_every_two_values_merged(plan):
+    """A value that a step makes gets the buffer of another that is alive then."""
+    caught = 0
+    for number, entry in enumerate(plan.entries):
+        known = lives(plan, entry)
+        for (gone, (born, last)), (kept, (other_born, other_last)) in permutations(known.items(), 2):
+            a, b = plan.buffers[gone], plan.buffers[kept]
+            if born < 0 or a.dtype != b.dtype or a.size_bytes > b.size_bytes:
+                continue
+            if max(born, other_born) < min(last, other_last):
+                steps = [change(s, operands=tuple(kept if o == gone else o for o in s.operands)) for s in entry.steps]
+                assert not verdict(with_steps(plan, number, steps)), f"{entry.name}: {gone} became {kept}"
+                caught += 1
+    assert caught > 20
