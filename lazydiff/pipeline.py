@@ -9,6 +9,7 @@ import numpy as np
 
 from lazydiff.errors import GraphError
 from lazydiff.frontend.incremental import Incremental, Outputs, segments
+from lazydiff.frontend.micro import Splitter
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import number, topological
@@ -44,15 +45,50 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     steps = _as_steps(entries)
     _check_names(steps)
     _check_derivatives(steps)
+    plan, placed = _split_to_fit(steps, budget)
+    check(plan)
+    require_fit(plan, placed, budget)
+    return plan
+
+
+Placed = list[tuple[EntryCalls, Lifetimes]]
+
+
+def _planned(steps: Mapping[str, Step]) -> tuple[Plan, Placed]:
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     prepared = [_versions(store, name, s) for name, s in steps.items()]
     calls = [c for versions in prepared for e in versions for u in e.units for c in u.calls]
     unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
     placed = [min((_plan_entry(e, unit) for e in es), key=lambda pair: pair[1].bound_bytes) for es in prepared]
-    plan = lower(store, placed, unit)
-    check(plan)
-    require_fit(plan, placed, budget)
-    return plan
+    return lower(store, placed, unit), placed
+
+
+def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Placed]:
+    """The plan with the micro-batches that the steps ask for: where that is "auto", the fewest that fit the budget.
+
+    The entry with the highest bound is split further, as long as it is one that may be; if nothing fits, the smallest
+    plan met is the answer. A step of "auto" that can't be split stays whole.
+    """
+    steps = {k: Splitter(s).split(s.micro_batches) if isinstance(s.micro_batches, int) else s for k, s in steps.items()}
+    plan, placed = _planned(steps)
+    left: dict[str, tuple[Splitter, list[int]]] = {}
+    now = dict(steps)
+    best = plan, placed
+    while budget is not None and plan.ram_bytes > budget:
+        name = max(placed, key=lambda pair: pair[1].bound_bytes)[0].name
+        if name not in left and steps[name].micro_batches == "auto":
+            try:
+                splitter = Splitter(steps[name])
+                left[name] = splitter, splitter.counts
+            except GraphError:
+                break
+        if not left.get(name, (None, []))[1]:
+            break
+        splitter, counts = left[name]
+        now[name] = splitter.split(counts.pop(0))
+        plan, placed = _planned(now)
+        best = min(best, (plan, placed), key=lambda found: found[0].ram_bytes)
+    return best
 
 
 def load(path: str | bytes) -> Plan:

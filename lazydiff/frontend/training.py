@@ -16,10 +16,14 @@ from lazydiff.passes.differentiate import grad
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An entry that changes state: its outputs by name, and (leaf, new value) pairs."""
+    """An entry that changes state: its outputs by name, and (leaf, new value) pairs.
+
+    `micro_batches` is how many compile() makes of its batch: None for one, or "auto" (see `train_step`).
+    """
 
     outputs: dict[str, Tensor]
     updates: tuple[tuple[Tensor, Tensor], ...]
+    micro_batches: int | str | None = None
 
 
 def parameters(*tensors: Tensor) -> list[Tensor]:
@@ -33,12 +37,19 @@ def train_step(
     trainable: Sequence[str] | None = None,
     outputs: dict[str, Tensor] | None = None,
     updates: Sequence[tuple[Tensor, Tensor]] = (),
+    micro_batches: int | str | None = None,
 ) -> Step:
     """One training step on a loss with one element; its output is named "loss".
 
     `trainable` are patterns of parameter names such as ["head.*"] (all without it; the others are frozen and live in
     flash). `outputs` are further tensors to give back, computed before the update; `updates` further (state, new value)
     pairs, such as the running statistics of ld.batch_norm.
+
+    With `micro_batches=k` the batch (the first axis of the inputs, where most agree) runs in k parts, one after the
+    other, whose gradients are added up before the one update: activations take a k-th of the bytes, a gradient its own.
+    Values equal those of the whole batch up to the order of sums (passes/split_batch.py says which). "auto" takes
+    the fewest parts, equal ones, that fit the `ram=` of compile(), and one if that fits. compile() refuses a step whose
+    samples meet (batch_norm, a softmax over the batch): GraphError with the reason and your line.
 
     A parameter that the loss does not depend on, or only through ld.stop_gradient, is left alone: neither it nor any
     state of the optimizer changes (torch does the same where a gradient is None), and it may live in flash. GraphError
@@ -59,7 +70,10 @@ def train_step(
             f"{user_line()}: the loss's derivative is zero for every parameter: {[w.name for w in chosen]}; "
             "is there a stop_gradient or an integer cast on the way?"
         )
+    number = isinstance(micro_batches, int) and not isinstance(micro_batches, bool) and micro_batches > 0
+    if not number and micro_batches not in (None, "auto"):
+        raise GraphError(f'{user_line()}: micro_batches={micro_batches!r}; a positive integer, None or "auto"')
     gradients = optimizer.prepare([g for _, g in moved])
     shared, counted = optimizer.begin()
     pairs = [u for (w, _), g in zip(moved, gradients, strict=True) for u in optimizer.rule(w, g, shared)]
-    return Step({"loss": loss, **(outputs or {})}, (*pairs, *counted, *updates))
+    return Step({"loss": loss, **(outputs or {})}, (*pairs, *counted, *updates), micro_batches)

@@ -63,7 +63,7 @@ def is_row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One kernel call. `program` is set for `map`, `attrs` for the rest."""
+    """One kernel call. `program` is set for `map`, `attrs` for the rest; `after` are values that must be made first."""
 
     kernel: int
     dtype: Dtype
@@ -74,6 +74,7 @@ class Call:
     tile_rows: int = 0
     label: str = ""
     source: str = ""
+    after: tuple[Value, ...] = ()
 
     @property
     def results(self) -> list[Value]:

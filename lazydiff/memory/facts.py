@@ -88,13 +88,12 @@ def _shared_bytes(v: Value, unit_bytes: int) -> int:
 
 
 def _in_place(unit: Unit) -> list[tuple[Value, Value]]:
-    if len(unit.calls) > 1:  # a tiled call reads its operands again for every tile
-        return []
-    (call,) = unit.calls
+    *tiled, call = unit.calls
+    held = {id(v) for c in tiled for v in (*c.reads, *c.writes)}  # a tiled call reads its operands for every tile
     return [
         (old, new)
         for new in call.writes
         if new.replaces is None
         for old in dict.fromkeys(call.reads)
-        if old.kind not in PERSISTENT and old.replaces is None and call.may_replace(old, new)
+        if old.kind not in PERSISTENT and old.replaces is None and id(old) not in held and call.may_replace(old, new)
     ]

@@ -37,6 +37,8 @@ class Selector:
         self._copies: dict[int, View] = {}
         self._checks: dict[str, tuple[int, int] | None] = {}
         self._inputs: dict[str, View] = {}
+        self._after: dict[int, tuple[Value, ...]] = {}  # by view: what must be made before it is read
+        self._sums: set[int] = set()  # values that are read once more, to be added to
         self.calls: list[Call] = []
 
     def entry(self, name: str, outputs: dict[str, Tensor], updates: Sequence[tuple[Tensor, Tensor]]) -> EntryCalls:
@@ -50,11 +52,15 @@ class Selector:
             if is_map(node):
                 members.setdefault(leader[id(node)], []).append(node)
         for node in order:
-            if is_map(node):
-                if leader[id(node)] == id(node):
-                    self._map(members[id(node)], kept)
-            else:
+            first = len(self.calls)
+            if not is_map(node):
                 self._node(node)
+            elif leader[id(node)] == id(node):
+                self._map(members[id(node)], kept)
+            inputs = [i for m in members.get(id(node), [node]) for i in m.inputs]
+            waits = dict.fromkeys(v for i in inputs for v in self._after.get(id(i), ()))
+            for c in self.calls[first:]:
+                c.after = tuple(waits)
         made = {id(v) for c in self.calls for v in c.writes}
         pairs = [(self.view(old).value, self._new_value(new, old, made)) for old, new in updates]
         stored = {id(new): value for (_, new), (_, value) in zip(updates, pairs, strict=True)}
@@ -84,6 +90,7 @@ class Selector:
                 self._inputs[node.name] = self._views[id(node)]
         elif node.op.view:
             self._views[id(node)] = self._move(node)
+            self._wait(node)
         else:
             self._made(node, self._rows[name](self, node))
 
@@ -101,6 +108,16 @@ class Selector:
             return View(self.whole(source).value, node.shape, row_major(node.shape))
         zero = self._leaf(constant(np.zeros((), node.dtype.numpy)))  # nothing but padding is left
         return View(zero, node.shape, (0,) * node.ndim)
+
+    def _wait(self, node: Tensor) -> None:
+        """Whoever reads this view must come after the values that an `after` in its chain of views names."""
+        waits = self._after.get(id(node.inputs[0]), ())
+        if node.op.name == "after":
+            waits += tuple(self.view(token).value for token in node.inputs[1:])
+            if not node.inputs[1:]:
+                self._sums.add(id(self.view(node).value))
+        if waits:
+            self._after[id(node)] = waits
 
     def _expect(self, node: Tensor) -> None:
         leaf = base(node)
@@ -183,7 +200,7 @@ class Selector:
     # ------------------------------------------------------------------ units
 
     def _units(self, outputs: dict[str, View], updates: Sequence[tuple[Value, Value]]) -> list[Unit]:
-        """Calls as units; a product that only an in-place update reads is tiled with it, and shrinks to a tile."""
+        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it."""
         readers: dict[int, list[Call]] = {}
         for c in self.calls:
             for v in c.reads:
@@ -200,14 +217,23 @@ class Selector:
                 or id(user[0]) in eaten
             ):
                 continue
-            if self._tile(c, user[0], new_ids):
+            free = [v for v in user[0].reads if len(readers[id(v)]) == 1 and id(v) not in out_ids | new_ids]
+            if self._tile(c, user[0], new_ids, free):
                 eaten[id(user[0])] = c
         producers = {id(c) for c in eaten.values()}
-        return [Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers]
+        units = [Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers]
+        maker = {id(v): u for u in units for v in u.writes}
+        for u in units:
+            u.after |= {maker[id(v)] for c in u.calls for v in c.after if id(v) in maker} - {u}
+        return units
 
-    def _tile(self, product: Call, user: Call, new_ids: set[int]) -> bool:
+    def _tile(self, product: Call, user: Call, new_ids: set[int], free: list[Value]) -> bool:
+        """Tile a product with its only reader, if that writes over values: states, or a sum among `free`, which die."""
         program, value = user.program, product.writes[0]
-        if program is None or user.reads.count(value) != 1 or not all(id(w) in new_ids for w in user.results):
+        if program is None or user.reads.count(value) != 1 or id(value) in self._sums:
+            return False
+        sums = [v for v in free if id(v) in self._sums and v not in product.reads]
+        if not all(id(w) in new_ids or any(user.may_replace(v, w) for v in sums) for w in user.results):
             return False
         at = user.reads.index(value)
         item = program.inputs[at]

@@ -24,6 +24,8 @@ declare(
         view=True,
     )
 )
+# x, computed once the tokens are: so micro-batches (passes/split_batch.py) run one after the other, and do not fuse.
+declare(Op("after", "constant", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
 
 
 def checked_shape(shape: object, least: int = 1) -> tuple[int, ...]:
@@ -100,6 +102,11 @@ def expect(x: Tensor, low: int | None = None, high: int | None = None) -> Tensor
     if low is None or high is None or low > high:
         raise GraphError(f"{user_line()}: expect of an integer input takes low <= high, not {low!r}, {high!r}")
     return apply("expect", x, low=int(low), high=int(high))
+
+
+def after(x: Tensor, *tokens: Tensor) -> Tensor:
+    """x as a view; what reads it runs only when the tokens have been computed."""
+    return apply("after", x, *tokens)
 
 
 FUNCTIONS.update(stop_gradient=stop_gradient, expect=expect)
