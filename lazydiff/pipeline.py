@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from lazydiff.errors import GraphError
 from lazydiff.frontend.incremental import Incremental, Outputs, segments
-from lazydiff.frontend.micro import Splitter
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import number, topological
@@ -25,6 +25,7 @@ from lazydiff.memory.select import ROWS
 from lazydiff.memory.selector import Selector
 from lazydiff.passes.again import again
 from lazydiff.passes.simplify import simplify
+from lazydiff.passes.split_batch import Batch, split
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Kind, Plan
@@ -69,26 +70,28 @@ def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Pla
     The entry with the highest bound is split further, as long as it is one that may be; if nothing fits, the smallest
     plan met is the answer. A step of "auto" that can't be split stays whole.
     """
-    steps = {k: Splitter(s).split(s.micro_batches) if isinstance(s.micro_batches, int) else s for k, s in steps.items()}
-    plan, placed = _planned(steps)
-    left: dict[str, tuple[Splitter, list[int]]] = {}
+    plan, placed = best = _planned(steps)
+    left: dict[str, list[int]] = {}
     now = dict(steps)
-    best = plan, placed
     while budget is not None and plan.ram_bytes > budget:
         name = max(placed, key=lambda pair: pair[1].bound_bytes)[0].name
-        if name not in left and steps[name].micro_batches == "auto":
-            try:
-                splitter = Splitter(steps[name])
-                left[name] = splitter, splitter.counts
-            except GraphError:
-                break
-        if not left.get(name, (None, []))[1]:
+        if name not in left:
+            left[name] = _equal_parts(steps[name]) if steps[name].micro_batches == "auto" else []
+        if not left[name]:
             break
-        splitter, counts = left[name]
-        now[name] = splitter.split(counts.pop(0))
+        now[name] = replace(steps[name], micro_batches=left[name].pop(0))
         plan, placed = _planned(now)
         best = min(best, (plan, placed), key=lambda found: found[0].ram_bytes)
     return best
+
+
+def _equal_parts(step: Step) -> list[int]:
+    """The numbers of micro-batches of equal size, fewest first, from 2; none for a step that can't be split."""
+    try:
+        n = Batch(step.roots).samples
+    except GraphError:
+        return []
+    return [k for k in range(2, n + 1) if n % k == 0]
 
 
 def load(path: str | bytes) -> Plan:
@@ -168,9 +171,12 @@ def _check_derivatives(steps: Mapping[str, Step]) -> None:
 
 
 def _versions(store: Store, name: str, step: Step) -> list[EntryCalls]:
-    """The entry as written, and with cheap values computed again if it has such."""
-    roots = simplify([*step.outputs.values(), *(value for _, value in step.updates)])
-    return [_entry_calls(store, name, step, r) for r in (roots, again(roots)) if r is not None]
+    """The entry as written, and with cheap values computed again if it has such; each in its micro-batches."""
+    roots = simplify(step.roots)
+    found = [r for r in (roots, again(roots)) if r is not None]
+    if isinstance(step.micro_batches, int):
+        found = [split(r, step.micro_batches) for r in found]
+    return [_entry_calls(store, name, step, r) for r in found]
 
 
 def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor]) -> EntryCalls:

@@ -25,6 +25,11 @@ class Step:
     updates: tuple[tuple[Tensor, Tensor], ...]
     micro_batches: int | str | None = None
 
+    @property
+    def roots(self) -> list[Tensor]:
+        """Everything it computes: the outputs, then the new values, in order."""
+        return [*self.outputs.values(), *(value for _, value in self.updates)]
+
 
 def parameters(*tensors: Tensor) -> list[Tensor]:
     """The parameters that tensors depend on, in the order in which they are reached."""

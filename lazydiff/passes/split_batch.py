@@ -145,11 +145,7 @@ def split(roots: Sequence[Tensor], parts: int, inputs: Sequence[str] | None = No
     `inputs` are the inputs with a sample in each row (see `Batch`). A batch that `parts` does not divide has
     micro-batches of two sizes. Raises GraphError where samples meet, and for `parts` outside 1 .. the batch.
     """
-    return split_batch(Batch(roots, inputs), parts)
-
-
-def split_batch(batch: Batch, parts: int) -> list[Tensor]:
-    """The roots of a classified step in so many micro-batches: see `split`."""
+    batch = Batch(roots, inputs)
     n = batch.samples
     if isinstance(parts, bool) or not isinstance(parts, int) or not 1 <= parts <= n:
         raise GraphError(f"{user_line()}: {parts!r} micro-batches of {n} samples; 1 .. {n} go")
