@@ -50,7 +50,7 @@ def train_step(
     flash). `outputs` are further tensors to give back, computed before the update; `updates` further (state, new value)
     pairs, such as the running statistics of ld.batch_norm.
 
-    With `micro_batches=k` the batch (the first axis of the inputs, where most agree) runs in k parts, one after the
+    With `micro_batches=k` the batch (the first axis of most of the inputs' elements) runs in k parts, one after the
     other, whose gradients are added up before the one update: activations take a k-th of the bytes, a gradient its own.
     Values equal those of the whole batch up to the order of sums (passes/split_batch.py says which). "auto" takes
     the fewest parts, equal ones, that fit the `ram=` of compile(), and one if that fits. compile() refuses a step whose

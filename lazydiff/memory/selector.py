@@ -67,7 +67,9 @@ class Selector:
         finals = {n: self._final(t, made, stored.get(id(t))) for n, t in outputs.items()}
         for view in finals.values():
             view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
-        return EntryCalls(name, self._inputs, finals, self._checks, self._units(finals, pairs), pairs)
+        out_ids = {id(view.value) for view in finals.values()}
+        new_ids = {id(new) for _, new in pairs} | self._running(pairs, out_ids)
+        return EntryCalls(name, self._inputs, finals, self._checks, self._units(out_ids, new_ids), pairs)
 
     def know(self, leaf: Tensor) -> None:
         """Make the view of a leaf that an update writes, whether or not the graph reads it."""
@@ -199,14 +201,41 @@ class Selector:
 
     # ------------------------------------------------------------------ units
 
-    def _units(self, outputs: dict[str, View], updates: Sequence[tuple[Value, Value]]) -> list[Unit]:
-        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it."""
+    def _readers(self) -> dict[int, list[Call]]:
         readers: dict[int, list[Call]] = {}
         for c in self.calls:
             for v in c.reads:
                 readers.setdefault(id(v), []).append(c)
-        out_ids = {id(v.value) for v in outputs.values()}
-        new_ids = {id(new) for _, new in updates}
+        return readers
+
+    def _running(self, updates: Sequence[tuple[Value, Value]], out_ids: set[int]) -> set[int]:
+        """Put each running sum that begins as an update of a state, and ends as its new value, in the state's place.
+
+        That goes where nobody else reads the state or the sums on the way; gives their ids.
+        """
+        readers, maker = self._readers(), {id(v): c for c in self.calls for v in c.writes}
+        found: set[int] = set()
+        for old, new in updates:
+            sums: list[Value] = []
+            last, call = new, maker[id(new)]
+            while call is not None and readers.get(id(old), []) != [call]:
+                before = [v for v in call.reads if id(v) in self._sums and call.may_replace(v, last)]
+                before = [
+                    v for v in before if len(readers[id(v)]) == 1 and v.kind == Kind.WORK and id(v) not in out_ids
+                ]
+                if not before:
+                    break
+                last, call = before[0], maker[id(before[0])]
+                sums.append(last)
+            if sums and readers.get(id(old)) == [call] and call.may_replace(old, last):
+                for v in sums:
+                    v.replaces, v.kind, v.label = old, old.kind, f"{old.label} (so far)"
+                    found.add(id(v))
+        return found
+
+    def _units(self, out_ids: set[int], new_ids: set[int]) -> list[Unit]:
+        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it."""
+        readers = self._readers()
         eaten: dict[int, Call] = {}
         for c in self.calls:
             user = readers.get(id(c.writes[0]), [])

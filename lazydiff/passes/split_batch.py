@@ -7,9 +7,10 @@ do. A batched node that depends on a sum (the statistics of a batch norm) makes 
 
 The order of summation: a sum is that of micro-batch 0, plus that of micro-batch 1, and so on, each taken by its own
 kernel in that kernel's order. Where a gradient has several terms (a parameter used twice), the terms of a micro-batch
-are added one after the other, in the order in which the unsplit graph adds them. Everything else keeps every bit, and
-means divide by the whole batch's count, once. Micro-batches are runs of neighbouring samples, as equal as can be, the
-longer ones first.
+are added one after the other, in the order in which the unsplit graph adds them. A sum that is only added to something
+free of the batch (a momentum, a weight decay) starts from that: (momentum * m + g0) + g1, in the bytes of m. Everything
+else keeps every bit, and means divide by the whole batch's count, once. Micro-batches are runs of neighbouring samples,
+as equal as can be, the longer ones first.
 
 Bytes: a batched node has a micro-batch's. Each sum is one buffer, to which the next micro-batch adds in place; a
 product does so a tile at a time. An `after` keeps a micro-batch from starting before the one before it has been added.
@@ -38,8 +39,8 @@ _ADDED = ("add", "reshape", "transpose")  # of sums: a sum again, for which one 
 class Batch:
     """The roots of a step, simplified, and which of the four kinds each node is: see the module's text.
 
-    `inputs` names the inputs that have a sample in each row; without it, those whose first extent is the one that most
-    inputs have (the greatest of equals). Raises GraphError, with the reason and the user's line, where samples meet.
+    `inputs` names the inputs that have a sample in each row; without it, those of the first extent under which most
+    elements come in. Raises GraphError, with the reason and the user's line, where samples meet.
     """
 
     def __init__(self, roots: Sequence[Tensor], inputs: Sequence[str] | None = None) -> None:
@@ -50,20 +51,21 @@ class Batch:
         self.cuts: dict[int, Places] = {}  # by node that is batched or a sum: where its inputs are cut
         self.sums: set[int] = set()
         self._later: dict[int, Tensor] = {}  # by node that depends on a sum: the sum that is to blame
-        users = Counter(id(i) for node in self.order for i in node.inputs)
-        users.update(id(r) for r in self.roots)
+        self._users = Counter(id(i) for node in self.order for i in node.inputs)
+        self._users.update(id(r) for r in self.roots)
+        self._user = {id(i): node for node in self.order for i in node.inputs}
         for node in self.order:
             if node.inputs:
-                self._classify(node, users)
+                self._classify(node)
         self.totals = self._totals()
 
-    def _classify(self, node: Tensor, users: Counter[int]) -> None:
+    def _classify(self, node: Tensor) -> None:
         places = [self.places.get(id(i)) for i in node.inputs]
         blame = next((self._later[id(i)] for i in node.inputs if id(i) in self._later), None)
         if not any(places):
             if blame is not None:
                 self._later[id(node)] = blame
-                if node.op.name in _ADDED and all(id(i) in self.sums and users[id(i)] == 1 for i in node.inputs):
+                if node.op.name in _ADDED and all(id(i) in self.sums and self._users[id(i)] == 1 for i in node.inputs):
                     self.sums.add(id(node))
             return
         if blame is not None:
@@ -93,6 +95,20 @@ class Batch:
                 wanted[id(node)] = node
         return list(wanted.values())
 
+    def adders(self, total: Tensor) -> list[Tensor]:
+        """The nodes, one reading the other, that do nothing with a sum but add it to something free of the batch."""
+        found: list[Tensor] = []
+        node = total
+        while self._users[id(node)] == 1 and (user := self._user.get(id(node))) is not None:
+            added = {"fma": 2, "add": 1 - (user.inputs[0] is node)}.get(user.op.name)
+            others = [i for at, i in enumerate(user.inputs) if at != added]
+            free = not any(id(i) in self._later or id(i) in self.places for i in others)
+            if added is None or user.inputs[added] is not node or not free:
+                break
+            found.append(user)
+            node = user
+        return found
+
     def terms(self, total: Tensor) -> list[Tensor]:
         """What a sum adds up in each micro-batch, in order."""
         found, stack = [], [total]
@@ -112,7 +128,9 @@ def _what(node: Tensor) -> str:
 def _batched_inputs(order: Sequence[Tensor], names: Sequence[str] | None) -> tuple[list[Tensor], int]:
     """The inputs with a sample in each row, and how many samples there are."""
     inputs = {node.name: node for node in order if node.op.name == "input" and node.ndim}
-    extents = Counter(node.shape[0] for node in inputs.values())
+    extents: Counter[int] = Counter()
+    for node in inputs.values():
+        extents[node.shape[0]] += node.size
     if names is None:
         n = max(extents, key=lambda e: (extents[e], e), default=1)
         found = [node for node in inputs.values() if node.shape[0] == n]
@@ -155,6 +173,7 @@ def split(roots: Sequence[Tensor], parts: int, inputs: Sequence[str] | None = No
     together = {id(r): r for r in batch.roots if id(r) in batch.places}
     pieces: dict[int, list[Tensor]] = {r: [] for r in together}
     totals: dict[int, Tensor] = {}
+    adders = {id(total): batch.adders(total) for total in batch.totals}
     tokens: list[Tensor] = []
     start = 0
     for size in sizes:
@@ -162,14 +181,24 @@ def split(roots: Sequence[Tensor], parts: int, inputs: Sequence[str] | None = No
         for total in batch.totals:
             with source_of(total):
                 for term in (part.of(t) for t in batch.terms(total)):
-                    known = totals.get(id(total))
                     # The barrier keeps two additions from becoming one, which would need both terms at once.
-                    totals[id(total)] = term if known is None else apply("add", after(known), term)
+                    known = totals.get(id(total))
+                    if known is not None:
+                        totals[id(total)] = apply("add", after(known), term)
+                        continue
+                    reads = total
+                    for adder in adders[id(total)]:
+                        operands = [term if i is reads else i for i in adder.inputs]
+                        term, reads = make(adder.op, operands, adder.options), adder
+                    totals[id(total)] = term
         for r, node in together.items():
             pieces[r].append(part.of(node))
         tokens = [*totals.values(), *(p[-1] for p in pieces.values())]
         start += size
-    whole = totals | {r: concat(pieces[r], batch.places[r].axis) for r in together}
+    ends = {id(total): id((adders[id(total)] or [total])[-1]) for total in batch.totals}
+    whole = {ends[t]: node for t, node in totals.items()} | {
+        r: concat(pieces[r], batch.places[r].axis) for r in together
+    }
     return rebuild(batch.roots, known=whole)
 
 

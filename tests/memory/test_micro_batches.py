@@ -32,6 +32,16 @@ def test_a_split_step_keeps_parameters_one_gradient_each_and_a_micro_batch_of_ac
     assert ram(16) < ram(8) < ram(4) < ram(2)
 
 
+def test_with_momentum_the_gradient_is_added_up_in_the_bytes_of_the_momentum():
+    optimizer, slots = ld.sgd(0.1, momentum=0.9), 4 * 6 * WIDTH * WIDTH
+    assert ram(8, optimizer=optimizer) - slots <= ram(8) - 5 * 4 * WIDTH * WIDTH
+    plan = ld.compile(train=step(4, optimizer=optimizer))
+    places = {plan.buffers[s.buffer].offset for s in plan.state if s.name.endswith(".momentum")}
+    so_far = [b for b in plan.buffers if b.label.endswith("(so far)")]
+    assert len(so_far) == 6 * 3
+    assert {b.offset for b in so_far} == places
+
+
 def test_auto_takes_the_fewest_parts_that_fit():
     whole = ram(None)
     assert ram("auto") == whole  # no budget, nothing to do

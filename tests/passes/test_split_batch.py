@@ -117,23 +117,34 @@ def split_step(step, parts):
     return Step(step.outputs, step.updates, parts)
 
 
-def test_the_order_of_summation_is_the_one_stated():
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_order_of_summation_is_the_one_stated(momentum):
     """A float32 model of the order: one sum a micro-batch, added up in order, each in its kernel's order."""
     n, parts = 7, 3
     x, y = ld.input("x", (n, 3)), ld.input("y", (n, 2))
     w = ld.param("w", np.zeros((3, 2), np.float32))
     draw = np.random.default_rng(3)
-    xs, ys = (draw.normal(size=(n, c)).astype(np.float32) for c in (3, 2))
-    plan = ld.compile(train=ld.train_step(-((x @ w) * y).sum(), ld.sgd(1.0), micro_batches=parts))
-    session = ld.Session(plan)
-    session.train(x=xs, y=ys)
-    total = None
-    for rows in (slice(0, 3), slice(3, 5), slice(5, 7)):
-        part = np.zeros((3, 2), np.float32)
-        for a, b in zip(xs[rows], -ys[rows], strict=True):  # matmul_tn: k ascending, one fma a term
-            part = (np.outer(a.astype(np.float64), b.astype(np.float64)) + part).astype(np.float32)
-        total = part if total is None else total + part
-    assert np.array_equal(session.read("w"), -total)
+    optimizer = ld.sgd(1.0, momentum=momentum)
+    session = ld.Session(ld.compile(train=ld.train_step(-((x @ w) * y).sum(), optimizer, micro_batches=parts)))
+    at, velocity = np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32)
+    for _ in range(3):
+        xs, ys = (draw.normal(size=(n, c)).astype(np.float32) for c in (3, 2))
+        session.train(x=xs, y=ys)
+        total = None
+        for rows in (slice(0, 3), slice(3, 5), slice(5, 7)):
+            part = np.zeros((3, 2), np.float32)
+            for a, b in zip(xs[rows], -ys[rows], strict=True):  # matmul_tn: k ascending, one fma a term
+                part = fused(a[:, None], b[None], part)
+            if total is None and momentum:
+                part = fused(np.float32(momentum), velocity, part)
+            total = part if total is None else total + part
+        velocity, at = total, at - total
+        assert np.array_equal(session.read("w"), at)
+
+
+def fused(a, b, c):
+    """a * b + c, rounded once: a product of two float32 is exact in float64, its sum with a third nearly always."""
+    return (np.float64(a) * np.float64(b) + c).astype(np.float32)
 
 
 def test_all_runtimes_agree_on_a_split_step():
