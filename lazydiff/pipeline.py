@@ -13,7 +13,7 @@ from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import number, topological
-from lazydiff.memory.budget import parse_bytes, require_fit
+from lazydiff.memory.budget import LIMIT, parse_bytes, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.facts import facts
@@ -38,7 +38,8 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
 
     An entry is a tensor (its output is named like the entry), several (name -> tensor, or a sequence: named
     entry0, entry1, ..), a `train_step` or `incremental(...)`. `ram` is a budget for everything the plan keeps in
-    RAM, in bytes or as "64 KiB". Raises BudgetError if it does not fit, GraphError if the entries can't be compiled.
+    RAM: bytes, "64 KiB" (1024 each), "64 kB" (1000 each) or a board such as "pico" (memory/boards.py). Raises
+    BudgetError if it does not fit, GraphError if the entries can't be compiled.
     """
     budget = parse_bytes(ram)
     if not entries:
@@ -47,8 +48,9 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     _check_names(steps)
     _check_derivatives(steps)
     plan, placed = _split_to_fit(steps, budget)
+    if plan.ram_bytes > (budget or LIMIT - 1):
+        require_fit(plan, budget, more=_splitting(steps, plan, placed, budget or LIMIT - 1))
     check(plan)
-    require_fit(plan, placed, budget)
     return plan
 
 
@@ -83,6 +85,18 @@ def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Pla
         plan, placed = _planned(now)
         best = min(best, (plan, placed), key=lambda found: found[0].ram_bytes)
     return best
+
+
+def _splitting(steps: dict[str, Step], plan: Plan, placed: Placed, budget: int) -> list[tuple[str, int]]:
+    """What micro-batches would save where nobody asked for them: the first of a few numbers that fits, or the best."""
+    name = max(placed, key=lambda pair: pair[1].bound_bytes)[0].name
+    best = plan.ram_bytes, 1
+    for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
+        found, _ = _planned(steps | {name: replace(steps[name], micro_batches=parts)})
+        best = min(best, (found.ram_bytes, parts))
+        if found.ram_bytes <= budget:
+            break
+    return [(f"train_step(..., micro_batches={best[1]})", plan.ram_bytes - best[0])]
 
 
 def _equal_parts(step: Step) -> list[int]:

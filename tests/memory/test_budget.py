@@ -1,0 +1,169 @@
+"""`ram=`: what is understood, what is refused, and what the error says when a plan does not fit."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+import lazydiff as ld
+from lazydiff.memory.boards import BOARDS
+from lazydiff.memory.budget import parse_bytes, require_fit
+
+
+def network(ram=None, batch=16, momentum=0.9, hidden=24, trainable=None, parts=None):
+    """A perceptron and its inference; the hidden layer makes the training step the larger entry."""
+    x, y = ld.input("x", (batch, 32)), ld.input("y", (batch,), ld.i32)
+    w, v = (ld.param(n, np.zeros(s, np.float32)) for n, s in (("body.w", (32, hidden)), ("head.w", (hidden, 10))))
+    logits = ld.relu(x @ w) @ v
+    loss, optimizer = ld.cross_entropy(logits, y).mean(), ld.sgd(0.1, momentum=momentum)
+    step = ld.train_step(loss, optimizer, trainable=trainable, micro_batches=parts)
+    return ld.compile(train=step, infer=ld.argmax(logits), ram=ram)
+
+
+def refusal(ram, **options):
+    with pytest.raises(ld.BudgetError) as caught:
+        network(ram, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("64 KiB", 65536),
+        ("64 kib", 65536),
+        ("64 K", 65536),
+        ("64 kB", 64000),
+        ("64 kb", 64000),
+        ("64KB", 64000),
+        ("1.5MiB", 1572864),
+        ("0.1 kB", 100),
+        ("3 GiB", 3 << 30),
+        (12, 12),
+        (np.int64(12), 12),
+        ("512", 512),
+        (None, None),
+        ("pico", BOARDS["pico"]),
+        (" Pi-Zero2 ", BOARDS["pi_zero2"]),
+    ],
+)
+def test_sizes_are_understood(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("", "no size and no board"),
+        ("64 q", "no size and no board; write bytes"),
+        ("-5", "at least 1 byte"),
+        (0, "at least 1 byte"),
+        ("0", "at least 1 byte"),
+        ("0.5 B", "at least 1 byte"),
+        (-1, "at least 1 byte"),
+        (2**32, "4 GiB"),
+        ("5 GiB", "4 GiB"),
+        ("9" * 400 + " KiB", "4 GiB"),
+        (1.5, "whole number"),
+        (float("nan"), "whole number"),
+        (float("inf"), "whole number"),
+        ("nan", "no size"),
+        (True, "whole number"),
+        ([64], "whole number"),
+        ("pcio", "did you mean 'pico'"),
+        ("esp32s2", "'esp32s3'"),
+        ("nano_33_ble", "did you mean 'nano33ble'"),
+        ("toaster", "or a board: bluepill_f103c8, .* pico, "),
+    ],
+)
+def test_sizes_that_are_none_are_refused(bad, said):
+    with pytest.raises(ld.GraphError, match="ram=") as caught:
+        network(bad)
+    assert re.search(said, str(caught.value)), caught.value
+
+
+def test_every_board_leaves_room_for_a_small_plan():
+    assert all(2**13 <= size < 2**32 for size in BOARDS.values())
+
+
+def test_a_budget_is_exact_and_its_error_teaches():
+    needed = network().ram_bytes
+    assert network(needed).ram_bytes == needed
+    error = refusal(needed - 1)
+    text = str(error)
+    assert (error.needed_bytes, error.budget_bytes) == (needed, needed - 1)
+    assert error.lower_bound_bytes <= needed
+    assert f"{needed:,} B" in text
+    assert f"{needed - 1:,} B" in text
+    assert re.search(r"peak at step \d+ of \d+: .*test_budget\.py:\d+", text)
+    assert "alive: " in text
+    assert "no plan" not in text  # one byte is no proof
+
+
+def test_it_says_which_of_two_entries_does_not_fit():
+    plan = network()
+    assert re.search(r"`train` needs [\d,]+ B; `infer` fits in [\d,]+ B", str(refusal(plan.ram_bytes - 1)))
+    assert re.search(r"`train` needs [\d,]+ B; `infer` needs [\d,]+ B", str(refusal(1000)))
+
+
+def test_a_budget_below_parameters_and_state_is_proved_impossible():
+    text = str(refusal(8000))
+    kept = 2 * 4 * (32 * 24 + 24 * 10)
+    assert f"no plan can fit: parameters, state and the executor's 64 B alone are {kept + 64:,} B" in text
+
+
+def saved(text, what):
+    (number,) = re.findall(what + r"[^;]* saves ([\d,]+) B", text)
+    return int(number.replace(",", ""))
+
+
+def test_the_remedies_are_worth_what_they_say():
+    """Each is tried: the plan with the remedy is smaller by the bytes that the message gives."""
+    full = network().ram_bytes
+    text = str(refusal(full - 4000))
+    assert saved(text, "an optimizer without state") == full - network(momentum=0.0).ram_bytes
+    frozen = network(trainable=["head.*"]).ram_bytes
+    assert full - frozen >= saved(text, "freezing body.w") == 2 * 4 * 32 * 24
+    (smaller,) = re.findall(r"a batch of (\d+) instead of 16", text)
+    real = full - network(batch=int(smaller)).ram_bytes
+    assert saved(text, "a batch of") == pytest.approx(real, rel=0.05)
+
+
+def test_micro_batches_are_tried():
+    full = network(batch=256).ram_bytes
+    text = str(refusal(full * 3 // 4, batch=256))
+    (parts,) = re.findall(r"micro_batches=(\d+)\) saves [\d,]+ B \(enough\)", text)
+    assert int(parts) > 1
+    assert network(batch=256, parts=int(parts)).ram_bytes == full - saved(text, "micro_batches")
+
+
+def test_a_budget_that_only_fits_without_optimizer_state_says_so():
+    without = network(momentum=0.0).ram_bytes
+    assert re.search(r"an optimizer without state \(.*\) saves [\d,]+ B \(enough\)", str(refusal(without)))
+    assert not re.search(r"an optimizer without state \([^;]*\) saves [\d,]+ B \(enough\)", str(refusal(without - 8)))
+
+
+def test_a_caller_adds_a_proof_or_what_it_found():
+    plan = network()
+    with pytest.raises(ld.BudgetError, match="no plan can fit: matmul alone needs 9"):
+        require_fit(plan, plan.ram_bytes - 8, proof="matmul alone needs 9")
+    with pytest.raises(ld.BudgetError, match="none was ruled out: the least budget with a plan is 9,000 B"):
+        require_fit(plan, plan.ram_bytes - 8, least_bytes=9000)
+    with pytest.raises(ld.BudgetError, match=r'recompute="auto" saves 2,000 B \(enough\)'):
+        require_fit(plan, plan.ram_bytes - 8, more=[('recompute="auto"', 2000)])
+    require_fit(plan, plan.ram_bytes)
+    require_fit(plan, None)
+
+
+def test_a_plan_of_four_gib_is_refused_without_a_budget():
+    plan = dataclasses.replace(network(), ram_bytes=2**32)
+    with pytest.raises(ld.BudgetError, match="4,294,967,296 B"):
+        require_fit(plan, None)
+    x = ld.input("x", (1 << 16, 1 << 14))
+    with pytest.raises(ld.BudgetError, match="ram= gives 4,294,967,295 B"):
+        ld.compile(f=ld.cumsum(ld.tanh(x), 0) @ ld.transpose(x))
+
+
+def test_an_entry_of_one_node():
+    with pytest.raises(ld.BudgetError, match=r"`f` needs 80 B, ram= gives 70 B"):
+        ld.compile(f=ld.input("x", (3,)), ram=70)
