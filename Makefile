@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
-C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/run/csrc/*)
+C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/*/csrc/*)
 PYTEST := $(RUN) -m pytest
 
 .PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench accuracy wheel clean

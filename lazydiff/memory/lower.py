@@ -10,7 +10,7 @@ from lazydiff.dtypes import Dtype, f64
 from lazydiff.graph.node import Tensor
 from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Value, View
-from lazydiff.memory.place import place
+from lazydiff.memory.place import lower_bound, place
 from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 ALIGN = 16
@@ -83,10 +83,11 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
 
     height = top
+    least = max((lower_bound(lives.intervals, lives.steps) for _, lives in entries), default=0)
     for _, lives in entries:
-        offsets, reached = place(lives.intervals, lives.steps)
-        height = max(height, top + reached)
-        for shared, offset in zip(lives.places, offsets, strict=True):
+        placed = place(lives.intervals, lives.steps, least)
+        height = max(height, top + placed.height)
+        for shared, offset in zip(lives.places, placed.offsets, strict=True):
             for v in shared.values:
                 put(v, Buffer(Region.RAM, v.kind, v.dtype, top + offset, v.size_bytes, v.label))
 
