@@ -72,7 +72,7 @@ def _extension() -> Any:
 def first_fit(
     buffers: Buffers, order: Sequence[int] | npt.NDArray[np.intp], tightest: bool = False
 ) -> tuple[Ints, int]:
-    """Each buffer of the order in the lowest gap (or the tightest) that those before it leave: offsets, and the height."""
+    """Each buffer of the order in the lowest gap (or tightest) that those before it leave: offsets, and the height."""
     c = _extension()
     offsets = np.zeros(buffers.count, np.int64)
     memory = np.zeros(4 * max(1, len(buffers.size)), np.int64)

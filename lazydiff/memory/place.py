@@ -22,7 +22,7 @@ FIT_WORK = 1_000_000_000  # of first fit, in pairs: past it only the first order
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bytes needed at steps start..end, both included, rounded up to the alignment; at a fixed offset if `at` says one."""
+    """Bytes needed at steps start..end, both included, rounded up to the alignment; `at`: at this offset."""
 
     size_bytes: int
     start: int
@@ -90,7 +90,7 @@ def place(intervals: Sequence[Interval], steps: int, enough: int = 0, work: int 
 
 
 def fits(intervals: Sequence[Interval], capacity: int, node_limit: int) -> tuple[Decision, list[int], int]:
-    """Can the intervals be placed below a capacity, in bytes? The answer, the offsets if it is YES, and the nodes visited.
+    """Can the intervals be placed below a capacity, in bytes? The answer, the offsets if YES, and the nodes visited.
 
     NOT_DECIDED if `node_limit` placements of one interval did not tell.
     """

@@ -1,9 +1,9 @@
 """Do intervals fit below a capacity? Exact searches in several orders, started again with what they learned.
 
-A depth-first search that took a wrong turn early seldom comes back in time, while another order of the same buffers may find
-a placement almost at once. So the search runs in short rounds, over a few orders in turn, under a node limit that grows with
-each turn (so it ends with an answer at last). After each round the sections that made it give up gain weight, and the
-buffers alive there come sooner in that order's next round. All in integers: every machine counts the same nodes.
+A depth-first search that took a wrong turn early seldom comes back in time, while another order of the same buffers may
+find a placement almost at once. So the search runs in short rounds, over a few orders in turn, under a node limit that
+grows with each turn (so it ends with an answer at last). After each the sections that made it give up gain weight,
+and the buffers alive there come sooner in its next round. All in integers: every machine counts the same nodes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Steps -> sections: the stretches of time in which the set of live intervals is largest, which are all that placement needs.
+"""Steps -> sections: the stretches of time in which the set of live intervals is largest: all that placement needs.
 
-A set of live intervals that is part of its neighbour's set says nothing new about what may overlap or how much must fit, so
-it is dropped. At most as many sections as intervals are left, and two intervals share a section where they share a step.
+A set of live intervals that is part of its neighbour's set says nothing new on what may overlap or how much must fit,
+so it is dropped. At most as many sections as intervals are left; two intervals share a section where they share a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Indices = npt.NDArray[np.int32]
 
 
 def sections(starts: Sequence[int], ends: Sequence[int]) -> tuple[Indices, Indices, int]:
-    """By interval, alive at steps starts[i]..ends[i] (both included): its first section, and the one after its last; how many.
+    """By interval, alive at steps starts[i]..ends[i]: its first section, and the one after its last; how many.
 
     Raises ValueError if an interval ends before it starts.
     """

@@ -1,9 +1,12 @@
-"""Placement: nothing alive at once shares a byte, nothing is below the contention bound, exact search tells yes from no."""
+"""Placement: nothing alive at once shares a byte, none is below the bound, exact search tells yes from no."""
 
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bench.planner.instances import (
     CAPACITY,
     IDEALLOC,
@@ -13,9 +16,6 @@ from bench.planner.instances import (
     minimalloc,
 )
 from bench.planner.instances import steps as steps_of
-from hypothesis import given
-from hypothesis import strategies as st
-
 from lazydiff.memory.packing import Buffers, Decision, first_fit, search
 from lazydiff.memory.place import Interval, _instance, fits, lower_bound, place
 from lazydiff.memory.sections import contention, most_over_life, sections
@@ -49,12 +49,15 @@ def _has_placement(intervals, capacity):
             return True
         mine = intervals[n]
         for at in range(capacity - mine.size_bytes + 1) if mine.at is None else [mine.at]:
-            if at + mine.size_bytes <= capacity and not any(
-                _both_alive(mine, other) and at < o + other.size_bytes and o < at + mine.size_bytes
-                for other, o in zip(intervals, offsets, strict=False)
+            if (
+                at + mine.size_bytes <= capacity
+                and not any(
+                    _both_alive(mine, other) and at < o + other.size_bytes and o < at + mine.size_bytes
+                    for other, o in zip(intervals, offsets, strict=False)
+                )
+                and rest(n + 1, [*offsets, at])
             ):
-                if rest(n + 1, [*offsets, at]):
-                    return True
+                return True
         return False
 
     return rest(0, [])
