@@ -19,10 +19,12 @@ from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.facts import facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
+from lazydiff.memory.place import place
 from lazydiff.memory.programs import copy_call
 from lazydiff.memory.schedule import add_update_order, orders
 from lazydiff.memory.select import ROWS
 from lazydiff.memory.selector import Selector
+from lazydiff.memory.variants import faster
 from lazydiff.passes.again import again
 from lazydiff.passes.simplify import simplify
 from lazydiff.passes.split_batch import Batch, split
@@ -57,13 +59,15 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
 Placed = list[tuple[EntryCalls, Lifetimes]]
 
 
-def _planned(steps: Mapping[str, Step]) -> tuple[Plan, Placed]:
+def _planned(steps: Mapping[str, Step], budget: int | None) -> tuple[Plan, Placed]:
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     prepared = [_versions(store, name, s) for name, s in steps.items()]
     calls = [c for versions in prepared for e in versions for u in e.units for c in u.calls]
     unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
     placed = [min((_plan_entry(e, unit) for e in es), key=lambda pair: pair[1].bound_bytes) for es in prepared]
-    return lower(store, placed, unit), placed
+    heights = (place(v.intervals, v.steps).height for _, v in placed)
+    room = max([(budget or 0) - store.ram_bytes(unit), *heights])
+    return lower(store, [faster(entry, lives, room, unit) for entry, lives in placed], unit), placed
 
 
 def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Placed]:
@@ -72,7 +76,7 @@ def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Pla
     The entry with the highest bound is split further, as long as it is one that may be; if nothing fits, the smallest
     plan met is the answer. A step of "auto" that can't be split stays whole.
     """
-    plan, placed = best = _planned(steps)
+    plan, placed = best = _planned(steps, budget)
     left: dict[str, list[int]] = {}
     now = dict(steps)
     while budget is not None and plan.ram_bytes > budget:
@@ -82,7 +86,7 @@ def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Pla
         if not left[name]:
             break
         now[name] = replace(steps[name], micro_batches=left[name].pop(0))
-        plan, placed = _planned(now)
+        plan, placed = _planned(now, budget)
         best = min(best, (plan, placed), key=lambda found: found[0].ram_bytes)
     return best
 
@@ -92,7 +96,7 @@ def _splitting(steps: dict[str, Step], plan: Plan, placed: Placed, budget: int) 
     name = max(placed, key=lambda pair: pair[1].bound_bytes)[0].name
     best = plan.ram_bytes, 1
     for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
-        found, _ = _planned(steps | {name: replace(steps[name], micro_batches=parts)})
+        found, _ = _planned(steps | {name: replace(steps[name], micro_batches=parts)}, budget)
         best = min(best, (found.ram_bytes, parts))
         if found.ram_bytes <= budget:
             break

@@ -114,6 +114,12 @@ def table_text() -> str:
     same: dict[str, list[int]] = {}
     for k in kernels:
         names = ", ".join(a.name for a in k.attrs)
+        if k.variant_of:
+            places = {a.name: f"v[{n}]" for n, a in enumerate(k.attrs)}
+            scratch = "".join(places.get(part, part) for part in re.split(r"(\W)", k.operands[-1].extent))
+            body = f"        return extents({k.variant_of}, v)[0] + ({scratch.replace('*', ' * ')},), 0\n"
+            same.setdefault(body, []).append(k.number)
+            continue
         sizes = ", ".join(o.extent for o in k.operands)
         body = re.sub(r"(?<=[\w)])([*+-])(?=[\w(])", r" \1 ", f"        return ({sizes}), {k.rows or 0}\n")
         same.setdefault(f"        {names if len(k.attrs) > 1 else f'({names},)'} = v\n{body}", []).append(k.number)
@@ -126,7 +132,9 @@ def table_text() -> str:
         + f'"""The kernels this port has: operands, attribute ranges, extents."""\n\nTABLE_VERSION = {TABLE_VERSION}\n'
         + f"RANGES = {{\n{ranges}}}\n"
         + "KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range of each attribute)\n"
-        + f"{rows}}}\n\n\n"
+        + f"{rows}}}\n"
+        + f"VARIANTS = {{{', '.join(f'{k.number}: {k.variant_of}' for k in kernels if k.variant_of)}}}"
+        + "  # a kernel with scratch: the one that gives the same bits without\n\n\n"
         + "def extents(number, v):\n"
         + '    """The elements of each operand, and the rows of the output (0: not by rows)."""\n'
         + branches

@@ -29,7 +29,7 @@ extern "C" {
 
 #define LZD_VERSION "0.1.0"
 #define LZD_FORMAT_VERSION 1u
-#define LZD_TABLE_VERSION 2u
+#define LZD_TABLE_VERSION 3u
 #define LZD_EXECUTOR_BYTES 64u /* the first bytes of the RAM block; every plan counts them */
 #define LZD_NONE 0xFFFFFFFFu
 

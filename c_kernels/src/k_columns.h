@@ -82,6 +82,63 @@ LZD_INLINE void add_lanes(T *l, const T *a, const T *b, size_t b_row, uint32_t t
     }
 }
 
+/* Lanes of LANE_COLUMNS columns beside each other, whose b lies turned, a panel of k rows: l[k mod 8][j] =
+ * fma(a[k], b[k][j], l[k mod 8][j]), k = 0 .. terms-1. The same sums as add_lanes, but each load of b serves a whole vector. */
+#define LANE_COLUMNS (32u / (uint32_t)sizeof(T))
+
+LZD_INLINE void add_lane(T *l, T a, const T *b)
+{
+    TOGETHER for (uint32_t j = 0; j < LANE_COLUMNS; j++) {
+        l[j] = FMA(a, b[j], l[j]);
+    }
+}
+
+LZD_INLINE void add_turned(T *l, const T *a, const T *b, uint32_t terms)
+{
+#define LANE(q) add_lane(l + (q)*LANE_COLUMNS, a[q], b + (q)*LANE_COLUMNS)
+    for (; terms >= 8u; terms -= 8u, a += 8u, b += 8u * LANE_COLUMNS) {
+        LANE(0u);
+        LANE(1u);
+        LANE(2u);
+        LANE(3u);
+        LANE(4u);
+        LANE(5u);
+        LANE(6u);
+        LANE(7u);
+    }
+#define LANE_IF(q) \
+    if (terms > (q)) { \
+        LANE(q); \
+    }
+    LANE_IF(0u)
+    LANE_IF(1u)
+    LANE_IF(2u)
+    LANE_IF(3u)
+    LANE_IF(4u)
+    LANE_IF(5u)
+    LANE_IF(6u)
+#undef LANE_IF
+#undef LANE
+}
+
+LZD_INLINE void store_turned(T *out, const T *l)
+{
+    const uint32_t w = LANE_COLUMNS;
+    for (uint32_t j = 0; j < w; j++, l++) {
+        out[j] = ((l[0] + l[4u * w]) + (l[2u * w] + l[6u * w])) + ((l[w] + l[5u * w]) + (l[3u * w] + l[7u * w]));
+    }
+}
+
+/* A panel: out[c][r] = b[r][c] for LANE_COLUMNS rows r. */
+LZD_INLINE void turn(T *out, const T *b, size_t b_row, uint32_t columns)
+{
+    for (uint32_t c = 0; c < columns; c++) {
+        for (uint32_t r = 0; r < LANE_COLUMNS; r++) {
+            *out++ = b[r * b_row + c];
+        }
+    }
+}
+
 LZD_INLINE T sum_of_lanes(const T *l) { return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7])); }
 
 #endif

@@ -207,6 +207,62 @@ LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, u
     }
 }
 
+#if LZD_COLUMNS > 4
+/* LANE_COLUMNS input channels of the pixel that the walks lead to; `panels` has one for each tap. */
+LZD_INLINE void grad_x_turned(T *out, const T *y, const T *panels, const window *s, uint32_t f, walk rows, const walk *columns)
+{
+    T l[8u * LANE_COLUMNS] = {0};
+    for (; rows.tap < s->kh; next_tap(&rows)) {
+        for (walk q = *columns; rows.at < s->oh && q.tap < s->kw; next_tap(&q)) {
+            if (q.at < s->ow) {
+                const size_t tap = (size_t)rows.tap * s->kw + q.tap;
+                add_turned(l, y + ((size_t)rows.at * s->ow + q.at) * f, panels + tap * s->fg * LANE_COLUMNS, s->fg);
+            }
+        }
+    }
+    store_turned(out, l);
+}
+
+/* LANE_COLUMNS input channels of all pixels, with the panels of these channels made first. */
+LZD_INLINE void grad_x_channels(T *out, const T *y, const T *weight, T *panels, const window *s, uint32_t c, uint32_t f)
+{
+    for (uint32_t tap = 0; tap < s->kh * s->kw; tap++) {
+        turn(panels + (size_t)tap * s->fg * LANE_COLUMNS, weight + (size_t)tap * s->cg * f, f, s->fg);
+    }
+    for (uint32_t n = 0; n < s->n; n++, y += (size_t)s->oh * s->ow * f) {
+        for (uint32_t h = 0; h < s->h; h++) {
+            const walk rows = first_tap(h + s->ph, s->kh, s->sh, s->dh);
+            for (uint32_t w = 0; w < s->w; w++, out += c) {
+                const walk columns = first_tap(w + s->pw, s->kw, s->sw, s->dw);
+                grad_x_turned(out, y, panels, s, f, rows, &columns);
+            }
+        }
+    }
+}
+#endif
+
+/* On small cores, and where vectors do not fit a group's channels evenly, as conv2d_grad_x, whose operands and attributes
+ * are the same. */
+LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    const window *s = (const window *)v;
+    (void)begin, (void)end;
+#if LZD_COLUMNS > 4
+    const T *weight = p[LZD_CONV2D_GRAD_X_P_WEIGHT], *y = p[LZD_CONV2D_GRAD_X_P_Y];
+    T *out = p[LZD_CONV2D_GRAD_X_P_OUT], *panels = p[LZD_CONV2D_GRAD_X_TURNED_P_PANELS];
+    const uint32_t cg = s->cg, fg = s->fg, f = s->groups * fg;
+    if (cg % LANE_COLUMNS == 0u) {
+        for (uint32_t g = 0; g < s->groups; g++) {
+            for (uint32_t c = 0; c < cg; c += LANE_COLUMNS) {
+                grad_x_channels(out + g * cg + c, y + g * fg, weight + (size_t)c * f + g * fg, panels, s, s->groups * cg, f);
+            }
+        }
+        return;
+    }
+#endif
+    SUFFIX(lzd_k_conv2d_grad_x)(p, v, 0u, s->n * s->h);
+}
+
 /* One tap of `channels` input channels, `columns` of the output channels; `rows` and `pixels` are the outputs that it reads
  * an input for. */
 LZD_INLINE void grad_w_block(T *out, const T *x, const T *y, WINDOW *s, uint32_t di, uint32_t dj, range rows,

@@ -76,3 +76,30 @@ LZD_KERNEL void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint3
         }
     }
 }
+
+/* On small cores, and where vectors do not fit b evenly, as matmul_nt, whose operands and attributes are the same. */
+LZD_KERNEL void SUFFIX(lzd_k_matmul_nt_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    (void)begin, (void)end;
+#if LZD_COLUMNS > 4
+    const uint32_t m = v[LZD_MATMUL_NT_M], k = v[LZD_MATMUL_NT_K], n = v[LZD_MATMUL_NT_N];
+    const T *a = p[LZD_MATMUL_NT_P_A], *b = p[LZD_MATMUL_NT_P_B];
+    T *panel = p[LZD_MATMUL_NT_TURNED_P_PANEL];
+    for (uint32_t j = 0; n % LANE_COLUMNS == 0u && j < n; j += LANE_COLUMNS) {
+        T *out = (T *)p[LZD_MATMUL_NT_P_OUT] + j;
+        for (uint32_t row = 0; row < v[LZD_MATMUL_NT_BATCH] * m; row++, out += n) {
+            const uint32_t batch = row / m;
+            T l[8u * LANE_COLUMNS] = {0};
+            if (row == 0u || (row == batch * m && v[LZD_MATMUL_NT_B_STEP] != 0u)) {
+                turn(panel, b + (size_t)batch * v[LZD_MATMUL_NT_B_STEP] + (size_t)j * k, k, k);
+            }
+            add_turned(l, a + (size_t)batch * v[LZD_MATMUL_NT_A_STEP] + (size_t)(row - batch * m) * k, panel, k);
+            store_turned(out, l);
+        }
+    }
+    if (n % LANE_COLUMNS == 0u) {
+        return;
+    }
+#endif
+    SUFFIX(lzd_k_matmul_nt)(p, v, 0u, v[LZD_MATMUL_NT_BATCH] * v[LZD_MATMUL_NT_M]);
+}

@@ -71,6 +71,16 @@ enum {
 void lzd_k_matmul_tn_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_matmul_tn_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
+/* matmul_nt_turned: matmul_nt, bit for bit. b is turned into the scratch, (k,8), eight rows at a time, for vectors
+ * along n. */
+enum {LZD_MATMUL_NT_TURNED_P_A, LZD_MATMUL_NT_TURNED_P_B, LZD_MATMUL_NT_TURNED_P_OUT, LZD_MATMUL_NT_TURNED_P_PANEL};
+enum {
+    LZD_MATMUL_NT_TURNED_BATCH, LZD_MATMUL_NT_TURNED_M, LZD_MATMUL_NT_TURNED_K, LZD_MATMUL_NT_TURNED_N,
+    LZD_MATMUL_NT_TURNED_A_STEP, LZD_MATMUL_NT_TURNED_B_STEP
+};
+void lzd_k_matmul_nt_turned_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_matmul_nt_turned_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
 /* conv2d: y[n][i][j][g*fg+f] = sum over (di, dj, c) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
  * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term. */
 enum {LZD_CONV2D_P_X, LZD_CONV2D_P_WEIGHT, LZD_CONV2D_P_OUT};
@@ -139,6 +149,22 @@ enum {
 };
 void lzd_k_pool_scatter_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void lzd_k_pool_scatter_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* conv2d_grad_x_turned: conv2d_grad_x, bit for bit. The weight is turned into the scratch, (kh,kw,fg,8), eight input
+ * channels at a time, so that vectors run along cg. */
+enum {
+    LZD_CONV2D_GRAD_X_TURNED_P_Y, LZD_CONV2D_GRAD_X_TURNED_P_WEIGHT, LZD_CONV2D_GRAD_X_TURNED_P_OUT,
+    LZD_CONV2D_GRAD_X_TURNED_P_PANELS
+};
+enum {
+    LZD_CONV2D_GRAD_X_TURNED_N, LZD_CONV2D_GRAD_X_TURNED_H, LZD_CONV2D_GRAD_X_TURNED_W, LZD_CONV2D_GRAD_X_TURNED_CG,
+    LZD_CONV2D_GRAD_X_TURNED_OH, LZD_CONV2D_GRAD_X_TURNED_OW, LZD_CONV2D_GRAD_X_TURNED_FG,
+    LZD_CONV2D_GRAD_X_TURNED_GROUPS, LZD_CONV2D_GRAD_X_TURNED_KH, LZD_CONV2D_GRAD_X_TURNED_KW,
+    LZD_CONV2D_GRAD_X_TURNED_SH, LZD_CONV2D_GRAD_X_TURNED_SW, LZD_CONV2D_GRAD_X_TURNED_DH,
+    LZD_CONV2D_GRAD_X_TURNED_DW, LZD_CONV2D_GRAD_X_TURNED_PH, LZD_CONV2D_GRAD_X_TURNED_PW
+};
+void lzd_k_conv2d_grad_x_turned_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void lzd_k_conv2d_grad_x_turned_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
 enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};

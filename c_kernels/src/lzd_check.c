@@ -8,13 +8,14 @@ static lzd_status fail(uint32_t *at, uint32_t where, lzd_status status)
     return status;
 }
 
-static uint32_t crc32_of(const uint8_t *data, size_t n)
+/* The CRC-32 of some bytes, behind those of which `crc` is that of; 0 at the start. */
+static uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n)
 {
     static const uint32_t table[16] = { /* the polynomial 0xEDB88320, four bits at a time */
         0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u, 0x4DB26158u, 0x5005713Cu,
         0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu, 0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
     };
-    uint32_t crc = 0xFFFFFFFFu;
+    crc = ~crc;
     for (size_t i = 0; i < n; i++) {
         crc ^= data[i];
         crc = crc >> 4 ^ table[crc & 15u];
@@ -48,7 +49,7 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
         return LZD_ERROR_TRUNCATED;
     }
 #if LZD_CHECK_CRC
-    if (crc32_of((const uint8_t *)(h + 5), plan_bytes - 20u) != h[H_CRC]) {
+    if (crc32_of(crc32_of(0u, (const uint8_t *)h, 16u), (const uint8_t *)(h + 5), plan_bytes - 20u) != h[H_CRC]) {
         return LZD_ERROR_CRC;
     }
 #endif

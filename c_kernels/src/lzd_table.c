@@ -82,6 +82,19 @@ static void matmul_tn_extents(const uint32_t *v, uint64_t *out)
     out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
+static const lzd_operand matmul_nt_turned_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}, {MODE_SCRATCH, 0}};
+static const uint32_t matmul_nt_turned_ranges[] = {
+    1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 0u, 2147483647u, 0u, 2147483647u
+};
+static void matmul_nt_turned_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[4]), sat_mul((uint64_t)v[1], (uint64_t)v[2]));
+    out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
+    out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
+    out[3] = sat_mul(8u, (uint64_t)v[2]);
+    out[4] = 0;
+}
+
 static const lzd_operand conv2d_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
 static const uint32_t conv2d_ranges[] = {
     1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u,
@@ -159,6 +172,22 @@ static void pool_scatter_extents(const uint32_t *v, uint64_t *out)
     out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
+static const lzd_operand conv2d_grad_x_turned_operands[] = {
+    {MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}, {MODE_SCRATCH, 0}
+};
+static const uint32_t conv2d_grad_x_turned_ranges[] = {
+    1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u,
+    2147483647u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u
+};
+static void conv2d_grad_x_turned_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]);
+    out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
+    out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
+    out[3] = sat_mul(sat_mul(sat_mul(8u, (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[6]);
+    out[4] = 0;
+}
+
 static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
 static const uint32_t take_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
 static void take_extents(const uint32_t *v, uint64_t *out)
@@ -208,18 +237,20 @@ const lzd_kernel lzd_kernels[] = {
     {10, 3, 6, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, true, lzd_k_matmul_nn_f32, lzd_k_matmul_nn_f64},
     {11, 3, 6, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, true, lzd_k_matmul_nt_f32, lzd_k_matmul_nt_f64},
     {12, 3, 6, matmul_tn_operands, matmul_tn_ranges, matmul_tn_extents, true, lzd_k_matmul_tn_f32, lzd_k_matmul_tn_f64},
+    {13, 4, 6, matmul_nt_turned_operands, matmul_nt_turned_ranges, matmul_nt_turned_extents, false, lzd_k_matmul_nt_turned_f32, lzd_k_matmul_nt_turned_f64},
     {20, 3, 16, conv2d_operands, conv2d_ranges, conv2d_extents, true, lzd_k_conv2d_f32, lzd_k_conv2d_f64},
     {21, 3, 16, conv2d_grad_x_operands, conv2d_grad_x_ranges, conv2d_grad_x_extents, true, lzd_k_conv2d_grad_x_f32, lzd_k_conv2d_grad_x_f64},
     {22, 3, 16, conv2d_grad_w_operands, conv2d_grad_w_ranges, conv2d_grad_w_extents, true, lzd_k_conv2d_grad_w_f32, lzd_k_conv2d_grad_w_f64},
     {23, 2, 12, max_pool_index_operands, max_pool_index_ranges, max_pool_index_extents, true, lzd_k_max_pool_index_f32, lzd_k_max_pool_index_f64},
     {24, 3, 12, pool_gather_operands, pool_gather_ranges, pool_gather_extents, true, lzd_k_pool_gather_f32, lzd_k_pool_gather_f64},
     {25, 3, 12, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, true, lzd_k_pool_scatter_f32, lzd_k_pool_scatter_f64},
+    {26, 4, 16, conv2d_grad_x_turned_operands, conv2d_grad_x_turned_ranges, conv2d_grad_x_turned_extents, false, lzd_k_conv2d_grad_x_turned_f32, lzd_k_conv2d_grad_x_turned_f64},
     {30, 3, 4, take_operands, take_ranges, take_extents, true, lzd_k_take_f32, lzd_k_take_f64},
     {31, 3, 4, add_rows_operands, add_rows_ranges, add_rows_extents, true, lzd_k_add_rows_f32, lzd_k_add_rows_f64},
     {40, 2, 2, uniform_operands, uniform_ranges, uniform_extents, false, lzd_k_uniform_f32, lzd_k_uniform_f64},
     {41, 2, 1, next_key_operands, next_key_ranges, next_key_extents, false, lzd_k_next_key_f32, lzd_k_next_key_f64},
 };
-const uint32_t lzd_kernel_count = 19;
+const uint32_t lzd_kernel_count = 21;
 
 const uint8_t lzd_op_arity[] = {
     [1] = 1,

@@ -16,7 +16,7 @@ import numpy as np
 from lazydiff.dtypes import FLOATS, Dtype
 from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
-TABLE_VERSION = 2  # raised whenever a kernel or an opcode is added; a runtime refuses plans of a newer table
+TABLE_VERSION = 3  # raised whenever a kernel or an opcode is added; a runtime refuses plans of a newer table
 MAX_OPERANDS = 32
 MAX_RANK = 8
 Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]
@@ -28,7 +28,9 @@ class Kernel:
 
     `rows` is the extent that counts the rows of its first output, or "" for a kernel that can't be run a few rows
     at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py. `work` is how many
-    multiply-adds a call does, as an expression like an extent; "" where it is about the elements it touches.
+    multiply-adds at full speed a call takes, as an expression like an extent; "" where that is about the elements it
+    touches. A kernel may be a variant of another (`variant_of`, its number): the same bits with scratch behind the same
+    operands, for where the attribute `multiple[0]` is a multiple of `multiple[1]`.
     """
 
     number: int
@@ -41,6 +43,8 @@ class Kernel:
     contract: str
     meaning: Meaning
     work: str = ""
+    variant_of: int = 0
+    multiple: tuple[str, int] = ("", 0)
 
     def row_count(self, attrs: Sequence[int]) -> int:
         """How many rows the output has, given the attributes in order; 0 for a kernel without rows."""
@@ -63,6 +67,8 @@ def kernel(
     dtypes: tuple[Dtype, ...] = FLOATS,
     ports: tuple[str, ...] = ("c", "micropython"),
     work: str = "",
+    variant_of: int = 0,
+    multiple: tuple[str, int] = ("", 0),
 ) -> Callable[[Meaning], Kernel]:
     """Declare a kernel; see the module's docstring. Raises ValueError when a number is taken."""
 
@@ -71,9 +77,8 @@ def kernel(
             raise ValueError(f"kernel number {number} is {KERNELS[number].name}'s")
         operands, attrs = parse(signature)
         contract = " ".join((meaning.__doc__ or "").split())
-        KERNELS[number] = Kernel(
-            number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning, work
-        )
+        what = number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning
+        KERNELS[number] = Kernel(*what, work, variant_of, multiple)
         return KERNELS[number]
 
     return declare

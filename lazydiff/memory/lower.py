@@ -42,6 +42,11 @@ class Store:
         """True for a parameter or state that nothing updates."""
         return id(node) not in self._updated
 
+    def ram_bytes(self, unit: int) -> int:
+        """Bytes of RAM in front of the area that entries take turns on: the executor's, parameters and state."""
+        kept = (v.size_bytes for v, node in self.leaves.values() if not self.in_flash(node))
+        return EXECUTOR_BYTES + sum(-(-size // unit) * unit for size in kept)
+
 
 def alignment_unit(values: Sequence[Value]) -> int:
     """Bytes that every place is a multiple of: 8 if any value in RAM is f64, else 4."""

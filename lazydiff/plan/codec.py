@@ -60,6 +60,11 @@ def _step_words(step: Step) -> list[int]:
     return [*head, *step.operands, *step.attrs]
 
 
+def checksum(data: bytes | bytearray) -> int:
+    """The CRC-32 of a plan file: of all its bytes but the four that hold it."""
+    return zlib.crc32(data[20:], zlib.crc32(data[:16]))
+
+
 def encode(plan: Plan, *, debug: bool = True) -> bytes:
     """The `.lzp` bytes. `debug=False` leaves out labels and source lines (for flash)."""
     strings, dims = _Strings(), list[int]()
@@ -114,7 +119,7 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
         header.append(0)
     header[3] = start + len(body)
     blob = bytearray(_words(header) + body)
-    struct.pack_into("<I", blob, 16, zlib.crc32(blob[20:]))
+    struct.pack_into("<I", blob, 16, checksum(blob))
     return bytes(blob)
 
 
@@ -166,7 +171,7 @@ def decode(data: bytes) -> Plan:
         )
     if h[3] != len(data) or len(data) % 8:
         raise PlanError(f"plan: the header says {h[3]} bytes, the file has {len(data)}: truncated or padded")
-    if zlib.crc32(data[20:]) != h[4]:
+    if checksum(data) != h[4]:
         raise PlanError("plan: the CRC does not match: the file has changed since it was written")
     if h[7] != EXECUTOR_BYTES or h[6] not in (8, 16):
         raise PlanError(f"plan: executor of {h[7]} bytes, alignment {h[6]}: not known to format {FORMAT_VERSION}")

@@ -35,7 +35,7 @@ def everything(dtype):
         return ld.constant(rng.normal(size=shape).astype(dtype.numpy))
 
     x, w = ld.input("x", (2, 9, 7, 5), dtype), array(3, 2, 5, 19)
-    y = ld.conv2d(x, w, (2, 1), (1, 1))
+    y, z = ld.conv2d(x, w, (2, 1), (1, 1)), ld.conv2d(x, array(2, 2, 5, 24))
     a = x.reshape(18, 35)
     rows = array(6, 35)
     key = ld.random_key("key", 2**40 + 7)
@@ -45,7 +45,9 @@ def everything(dtype):
         "grad_w": ld.grad(ld.square(y).sum(), w),
         "nn": a @ array(35, 33),
         "nt": a @ array(21, 35).T,
+        "nt turned": a @ array(24, 35).T,
         "tn": a.T @ array(18, 17),
+        "grads turned": ld.grad(ld.square(ld.conv2d(z, array(2, 3, 24, 11), 1, 1)).sum(), z) * 1.0,
         "batch": ld.sigmoid(x.reshape(2, 63, 5)) @ array(2, 5, 3),
         "sum": x.sum(axis=3),
         "sum outer": x.sum(axis=0),
@@ -62,7 +64,7 @@ def everything(dtype):
         "uniform": ld.uniform(key, (21,), dtype, stream=3),
         "next_key": ld.next_key(key),
     }
-    return ld.compile(f=outputs)
+    return ld.compile(f=outputs, ram="1 MiB")  # room for the variants with scratch
 
 
 def library(folder, compiler, *options):
@@ -129,20 +131,22 @@ def lanes(terms, add):
     return tree(lane)
 
 
-def test_the_contracts_bits_literally():
+@pytest.mark.parametrize(("width", "kernel"), [(18, "matmul_nt"), (24, "matmul_nt_turned")])
+def test_the_contracts_bits_literally(width, kernel):
     rng = np.random.default_rng(8)
-    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((3, 21), (21, 18), (18, 21)))
+    a, b, c = (rng.normal(size=s).astype(np.float32) for s in ((3, 21), (21, width), (width, 21)))
     x = ld.input("x", (3, 21))
-    plan = ld.compile(f={"nn": x @ b, "nt": x @ ld.constant(c).T, "sum": x.sum(axis=1), "columns": x.sum(axis=0)})
+    outputs = {"nn": x @ b, "nt": x @ ld.constant(c).T, "sum": x.sum(axis=1), "columns": x.sum(axis=0)}
+    plan = ld.compile(f=outputs, ram="1 MiB")  # room for the variants with scratch
     assert {s.declared.name for s in plan.entries[0].steps if s.kernel != MAP} == {
         "matmul_nn",
-        "matmul_nt",
+        kernel,
         "reduce_sum",
     }
     found = ld.Session(plan).f(x=a)
     for i in range(3):
         assert found["sum"][i] == lanes(a[i], lambda t, lane: lane + t)
-        for j in range(18):
+        for j in range(width):
             total = np.float32(0)
             for k in range(21):
                 total = fma(a[i, k], b[k, j], total)
@@ -152,7 +156,9 @@ def test_the_contracts_bits_literally():
 
 
 @pytest.mark.parametrize(
-    ("cg", "fg", "groups", "dilation"), [(2, 9, 1, 1), (2, 3, 1, 3), (2, 10, 2, 1), (1, 1, 5, 2)], ids=str
+    ("cg", "fg", "groups", "dilation"),
+    [(2, 9, 1, 1), (2, 3, 1, 3), (2, 10, 2, 1), (1, 1, 5, 2), (8, 9, 1, 1), (16, 3, 2, 2)],
+    ids=str,
 )
 def test_convolution_and_its_transposes_literally(cg, fg, groups, dilation):
     rng = np.random.default_rng(9)
@@ -161,7 +167,9 @@ def test_convolution_and_its_transposes_literally(cg, fg, groups, dilation):
     x, w = ld.input("x", x0.shape), ld.param("w", w0)
     y = ld.conv2d(x, w, (2, 1), dilation, dilation, groups)
     g = rng.normal(size=y.shape).astype(np.float32)
-    found = ld.Session(ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": ld.vjp(y, w, g)})).f(x=x0)
+    plan = ld.compile(f={"y": y, "gx": ld.vjp(y, x, g), "gw": ld.vjp(y, w, g)}, ram="1 MiB")
+    assert any(s.declared.name == "conv2d_grad_x_turned" for s in plan.entries[0].steps) == (cg % 8 == 0)
+    found = ld.Session(plan).f(x=x0)
     sums, gw = np.zeros(y.shape, np.float32), np.zeros(w0.shape, np.float32)
     lane = np.zeros((8, *x0.shape), np.float32)
     for i, j, f in np.ndindex(*y.shape[1:]):

@@ -56,7 +56,7 @@ def test_two_live_buffers_merged_into_one(plan):
         later = {b for s in entry.steps[at + 1 :] for b in s.reads}
         if step.kernel == MAP or step.tile_rows:
             continue
-        (gone,) = step.writes
+        gone = step.writes[0]
         for kept in (b for b in step.reads if plan.buffers[b].kind == Kind.WORK and b in later):
             if plan.buffers[kept].size_bytes >= plan.buffers[gone].size_bytes:
                 rename = {gone: kept}

@@ -25,7 +25,7 @@ Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Path], list[list[str]]]
 
 
-def run_unix(script: str, folder: Path, heap: str = "512k") -> list[list[str]]:
+def run_unix(script: str, folder: Path, heap: str = "768k") -> list[list[str]]:
     """Run a script of this folder in a working folder; the words after `said` or `out` of each such line."""
     root = ROOT / "build/micropython/root"
     loaders = sorted(root.glob("usr/lib/*-linux-gnu*/ld-linux*"))

@@ -19,7 +19,7 @@ def said(case, act):
 
 
 def recount(data):
-    struct.pack_into("<I", data, 16, binascii.crc32(bytes(data[20:])))
+    struct.pack_into("<I", data, 16, binascii.crc32(bytes(data[20:]), binascii.crc32(bytes(data[:16]))))
 
 
 def flips(plan, mend, case):

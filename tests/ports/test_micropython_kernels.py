@@ -116,8 +116,10 @@ def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interprete
                 for o, size in zip(kernel.operands, sizes, strict=False)
                 if not o.writes
             ]
-            name, dtype = f"{kernel.name}_{trial}", kernel.operands[-1].dtype or f32
-            b.step(kernel.number, [*inputs, b.shown(name, sizes[-1], dtype)], attrs)
+            at = len(inputs)
+            name, dtype = f"{kernel.name}_{trial}", kernel.operands[at].dtype or f32
+            scratch = [b.buffer(size, dtype) for size in sizes[at + 1 :]]
+            b.step(kernel.number, [*inputs, b.shown(name, sizes[at], dtype), *scratch], attrs)
             seen.add(kernel.name)
             rows = extent_elements(kernel.rows, values) if kernel.rows else 0
             if rows:

@@ -156,14 +156,16 @@ class Plan:
             view[:] = array(typecode, bytes(self._source[at : at + count * len(bytes(view[:1]))]))
 
     def _checksum(self):
-        """The file's length, and the CRC-32 of its bytes from 20 on."""
+        """The file's length, and the CRC-32 of its bytes, but for those that hold it."""
         if not isinstance(self._source, str):
-            return len(self._source), crc32(memoryview(self._source)[20:])
+            whole = memoryview(self._source)
+            return len(whole), crc32(whole[20:], crc32(whole[:16]))
         part = bytearray(256)
         view = memoryview(part)
-        crc = 0
         with open(self._source, "rb") as file:
-            length = len(file.read(20))
+            head = file.read(20)
+            length = len(head)
+            crc = crc32(head[:16])
             while True:
                 got = file.readinto(part)
                 if not got:
