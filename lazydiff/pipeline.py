@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.place import place
 from lazydiff.memory.programs import copy_call
+from lazydiff.memory.savings import savings, work
 from lazydiff.memory.schedule import add_update_order, orders
 from lazydiff.memory.select import ROWS
 from lazydiff.memory.selector import Selector
@@ -31,6 +33,7 @@ from lazydiff.passes.split_batch import Batch, split
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Kind, Plan
+from lazydiff.plan.report import Report, Waits
 
 EntrySpec = Outputs | Step | Incremental
 
@@ -49,11 +52,16 @@ def compile(*, ram: int | str | None = None, **entries: EntrySpec) -> Plan:  # n
     steps = _as_steps(entries)
     _check_names(steps)
     _check_derivatives(steps)
-    plan, placed = _split_to_fit(steps, budget)
+    return _compiled(steps, budget)
+
+
+def _compiled(steps: dict[str, Step], ram: int | str | None) -> Plan:
+    budget = parse_bytes(ram)
+    plan, placed, chosen = _split_to_fit(steps, budget)
     if plan.ram_bytes > (budget or LIMIT - 1):
         require_fit(plan, budget, more=_splitting(steps, plan, placed, budget or LIMIT - 1))
     check(plan)
-    return plan
+    return replace(plan, report=_report(steps, chosen, placed))
 
 
 Placed = list[tuple[EntryCalls, Lifetimes]]
@@ -70,24 +78,25 @@ def _planned(steps: Mapping[str, Step], budget: int | None) -> tuple[Plan, Place
     return lower(store, [faster(entry, lives, room, unit) for entry, lives in placed], unit), placed
 
 
-def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Placed]:
-    """The plan with the micro-batches that the steps ask for: where that is "auto", the fewest that fit the budget.
+def _split_to_fit(steps: dict[str, Step], budget: int | None) -> tuple[Plan, Placed, dict[str, Step]]:
+    """The plan, and its steps, in the micro-batches that they ask for: where that is "auto", the fewest that fit.
 
     The entry with the highest bound is split further, as long as it is one that may be; if nothing fits, the smallest
     plan met is the answer. A step of "auto" that can't be split stays whole.
     """
-    plan, placed = best = _planned(steps, budget)
+    plan, placed = _planned(steps, budget)
+    best = plan, placed, steps
     left: dict[str, list[int]] = {}
-    now = dict(steps)
+    now = steps
     while budget is not None and plan.ram_bytes > budget:
         name = max(placed, key=lambda pair: pair[1].bound_bytes)[0].name
         if name not in left:
             left[name] = _equal_parts(steps[name]) if steps[name].micro_batches == "auto" else []
         if not left[name]:
             break
-        now[name] = replace(steps[name], micro_batches=left[name].pop(0))
+        now = now | {name: replace(steps[name], micro_batches=left[name].pop(0))}
         plan, placed = _planned(now, budget)
-        best = min(best, (plan, placed), key=lambda found: found[0].ram_bytes)
+        best = min(best, (plan, placed, now), key=lambda found: found[0].ram_bytes)
     return best
 
 
@@ -110,6 +119,34 @@ def _equal_parts(step: Step) -> list[int]:
     except GraphError:
         return []
     return [k for k in range(2, n + 1) if n % k == 0]
+
+
+def _report(asked: dict[str, Step], steps: dict[str, Step], placed: Placed) -> Report:
+    """What compile() knows beyond the plan; `steps` are those asked for, with the micro-batches that were chosen."""
+    entries = {e.name: e for e, _ in placed}
+    calls = [c for e in entries.values() for u in e.units for c in u.calls]
+    unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
+    updated = {id(leaf) for s in steps.values() for leaf, _ in s.updates}
+
+    def versions(name: str) -> partial[list[EntryCalls]]:
+        return partial(_versions, Store(updated), name, steps[name])
+
+    def parts(name: str) -> int:
+        asked_for = steps[name].micro_batches
+        return asked_for if isinstance(asked_for, int) else 1
+
+    def waits(name: str) -> Waits:
+        if parts(name) == 1:
+            return steps[name].waits
+        last = f"{parts(name)} micro-batches add to the gradient, so the last of them comes before the update"
+        return *steps[name].waits, *((leaf.name, last) for leaf, _ in steps[name].updates if leaf.op.name == "param")
+
+    return Report(
+        cache(lambda: {n: savings(e, unit, versions(n), parts(n) > 1) for n, e in entries.items()}),
+        cache(lambda: {n: work(e, unit, versions(n)) for n, e in entries.items()}),
+        {name: found for name in entries if (found := waits(name))},
+        partial(_compiled, asked),
+    )
 
 
 def load(path: str | bytes) -> Plan:
@@ -188,21 +225,26 @@ def _check_derivatives(steps: Mapping[str, Step]) -> None:
         )
 
 
-def _versions(store: Store, name: str, step: Step) -> list[EntryCalls]:
-    """The entry as written, and with cheap values computed again if it has such; each in its micro-batches."""
+def _versions(
+    store: Store, name: str, step: Step, *, fused: bool = True, repeated: bool = True, divided: bool = True
+) -> list[EntryCalls]:
+    """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
+
+    The options turn stages off (memory/savings.py).
+    """
     roots = simplify(step.roots)
-    found = [r for r in (roots, again(roots)) if r is not None]
-    if isinstance(step.micro_batches, int):
+    found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
+    if isinstance(step.micro_batches, int) and divided:
         found = [split(r, step.micro_batches) for r in found]
-    return [_entry_calls(store, name, step, r) for r in found]
+    return [_entry_calls(store, name, step, r, fused) for r in found]
 
 
-def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor]) -> EntryCalls:
+def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool) -> EntryCalls:
     targets = [leaf for leaf, _ in step.updates]
     outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
     zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
     some = {k: t for k, t in outputs.items() if k not in zeros}
-    selector = Selector(store.leaf, ROWS)
+    selector = Selector(store.leaf, ROWS, fused)
     for leaf in targets:
         selector.know(leaf)
     calls = selector.entry(name, some, list(zip(targets, roots[len(step.outputs) :], strict=True)))

@@ -24,10 +24,10 @@ def file(plan, tmp_path):
     return str(tmp_path / "m.lzp")
 
 
-def test_show_prints_the_table_and_a_map_of_each_entry(plan, file, capsys):
+def test_show_prints_the_table_and_a_map_of_each_entry(file, capsys):
     assert main(["show", file]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(str(plan))
+    assert out.startswith(str(ld.load(file)))
     assert "\ntrain: steps 1 to " in out
     assert "\ninfer: steps 1 to " in out
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lazydiff.errors import GraphError
 from lazydiff.frontend.optim import Optimizer
+from lazydiff.frontend.waits import waits
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
 from lazydiff.ops.moves import zeros_like
@@ -18,12 +19,14 @@ from lazydiff.passes.differentiate import grad
 class Step:
     """An entry that changes state: its outputs by name, and (leaf, new value) pairs.
 
-    `micro_batches` is how many compile() makes of its batch: None for one, or "auto" (see `train_step`).
+    `micro_batches` is how many compile() makes of its batch: None for one, or "auto" (see `train_step`). `waits` has
+    (parameter, reason) pairs of those that can't be updated as soon as their gradient exists.
     """
 
     outputs: dict[str, Tensor]
     updates: tuple[tuple[Tensor, Tensor], ...]
     micro_batches: int | str | None = None
+    waits: tuple[tuple[str, str], ...] = ()
 
     @property
     def roots(self) -> list[Tensor]:
@@ -79,6 +82,7 @@ def train_step(
     if not number and micro_batches not in (None, "auto"):
         raise GraphError(f'{user_line()}: micro_batches={micro_batches!r}; a positive integer, None or "auto"')
     gradients = optimizer.prepare([g for _, g in moved])
+    late = tuple(waits(loss, moved, gradients))
     shared, counted = optimizer.begin()
     pairs = [u for (w, _), g in zip(moved, gradients, strict=True) for u in optimizer.rule(w, g, shared)]
-    return Step({"loss": loss, **(outputs or {})}, (*pairs, *counted, *updates), micro_batches)
+    return Step({"loss": loss, **(outputs or {})}, (*pairs, *counted, *updates), micro_batches, late)

@@ -58,7 +58,12 @@ def orders(facts: Facts) -> list[list[int]]:
 
     The caller keeps the one with the lowest bound.
     """
-    return [_list_schedule(facts, greedy=False), _list_schedule(facts, greedy=True)]
+    return [as_written(facts), _list_schedule(facts, greedy=True)]
+
+
+def as_written(facts: Facts) -> list[int]:
+    """The schedule in the order of the graph: of the units that may run, always the first."""
+    return _list_schedule(facts, greedy=False)
 
 
 def _list_schedule(facts: Facts, greedy: bool) -> list[int]:

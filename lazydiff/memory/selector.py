@@ -28,11 +28,12 @@ class Selector:
     """Turns one entry's graph into calls.
 
     `leaf` gives the value of a leaf node, shared by all entries; `rows` has, by op name, what makes the calls of a node
-    that is neither a view nor a map.
+    that is neither a view nor a map. Without `fused` each map node is a call and no product is tiled: the yardstick of
+    what fusion saves.
     """
 
-    def __init__(self, leaf: Callable[[Tensor], Value], rows: Mapping[str, Row]) -> None:
-        self._leaf, self._rows = leaf, rows
+    def __init__(self, leaf: Callable[[Tensor], Value], rows: Mapping[str, Row], fused: bool = True) -> None:
+        self._leaf, self._rows, self._fused = leaf, rows, fused
         self._views: dict[int, View] = {}
         self._copies: dict[int, View] = {}
         self._checks: dict[str, tuple[int, int] | None] = {}
@@ -46,7 +47,7 @@ class Selector:
         roots = [*outputs.values(), *(new for _, new in updates)]
         order = topological(roots)
         kept = {id(r) for r in roots}
-        leader = groups(order, kept)
+        leader = groups(order, kept) if self._fused else {id(n): id(n) for n in order if is_map(n)}
         members: dict[int, list[Tensor]] = {}
         for node in order:
             if is_map(node):
@@ -237,7 +238,7 @@ class Selector:
         """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it."""
         readers = self._readers()
         eaten: dict[int, Call] = {}
-        for c in self.calls:
+        for c in self.calls if self._fused else ():
             user = readers.get(id(c.writes[0]), [])
             if (
                 not KERNELS[c.kernel].rows

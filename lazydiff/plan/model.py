@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels import conv, index, linear, pool, program, random, reduce, scan  # noqa: F401 - fills the registry
 from lazydiff.kernels.program import Program
 from lazydiff.kernels.table import KERNELS, Kernel
+
+if TYPE_CHECKING:
+    from lazydiff.plan.report import Peak, Report, Swept
 
 FORMAT_VERSION = 1
 EXECUTOR_BYTES = 64
@@ -137,7 +142,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The product: what every runtime executes. `ram_bytes` is all its RAM, the executor's 64 bytes included."""
+    """The product: what every runtime executes. `ram_bytes` is all its RAM, the executor's 64 bytes included.
+
+    `report` is what compile() knows beyond that; None for a plan that was read from a file.
+    """
 
     ram_bytes: int
     align: int
@@ -146,6 +154,36 @@ class Plan:
     entries: tuple[Entry, ...]
     consts: bytes
     init: bytes
+    report: Report | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def lower_bound(self) -> int:
+        """Bytes that the largest entry needs at its peak step: no placement of these steps can be smaller."""
+        from lazydiff.plan.report import lower_bound
+
+        return lower_bound(self)
+
+    @property
+    def peak(self) -> Peak:
+        """When the most bytes are in use, by which step and line, and who is alive then."""
+        from lazydiff.plan.report import peak
+
+        return peak(self)
+
+    def sweep(self, budgets: Sequence[int | str]) -> list[Swept]:
+        """RAM against extra work: the same entries compiled for each budget (bytes, "64 KiB", "pico").
+
+        Raises PlanError for a plan that was read from a file, which has no graph; GraphError for what is no budget.
+        """
+        from lazydiff.plan.report import sweep
+
+        return sweep(self, budgets)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Plan], tuple[bytes]]:
+        """Pickled as the bytes of its file; so a copy has no report."""
+        from lazydiff.plan.codec import decode
+
+        return decode, (self.to_bytes(),)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name; KeyError names the ones there are."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from lazydiff.plan.codec import encode
 from lazydiff.plan.lifetimes import EntryLives, entry_lives
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Kind, Plan, Step, Symbol
+from lazydiff.plan.report import Report, extra_percent
 from lazydiff.plan.segments import kept_states
 
 KINDS = ("executor", "params", "state", "io", "work")
 _SHOWN_AT_PEAK = 12
+_HEAD = 26  # columns before the first entry's
 _HEADER_TOTAL, _HEADER_DEBUG = 3, 27  # words of the .lzp header (plan/SPEC.md)
 
 
@@ -81,7 +83,10 @@ def report(plan: Plan) -> dict[str, object]:
 
 
 def table(plan: Plan) -> str:
-    """The memory table: totals, bytes by kind at each entry's peak, who is alive there, and the named buffers."""
+    """The memory table: totals, bytes by kind at each entry's peak, who is alive there, and the named buffers.
+
+    A plan fresh from compile() has a report too: what each stage of the planner saved, and which updates wait.
+    """
     lives = [entry_lives(plan, entry) for entry in plan.entries]
     flash = flash_bytes(plan)
     code = flash - len(plan.consts) - len(plan.init)
@@ -101,8 +106,12 @@ def table(plan: Plan) -> str:
         _row("arena", [number(each.arena_bytes) for each in lives], widths),
         _row("arena / lower bound", [f"{each.arena_over_bound:.3f}" for each in lives], widths),
     ]
+    if plan.report and plan.entries:
+        lines += ["", *_saved(plan.report, [entry.name for entry in plan.entries], widths)]
     for each in lives:
         lines += ["", *_peak(each)]
+    if plan.report and plan.report.waits:
+        lines += ["", *_waiting(plan.report)]
     named = [f"{s.name} {_shape(plan, s)}" for s in plan.state if plan.buffers[s.buffer].kind == Kind.PARAMS]
     if named:
         lines += ["", *wrapped("params   ", named)]
@@ -118,13 +127,30 @@ def table(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def _saved(report: Report, names: list[str], widths: list[int]) -> list[str]:
+    saved, work = report.savings(), report.work()
+    lines = [_row("bytes saved at the peak by", names, widths)]
+    for stage in dict.fromkeys(stage for by in saved.values() for stage in by):
+        lines.append(_row(f"  {stage}", [number(saved[n][stage]) for n in names], widths))
+    return [*lines, _row("extra work", [f"{extra_percent(work[n]):.1f} %" for n in names], widths)]
+
+
+def _waiting(report: Report) -> list[str]:
+    lines = []
+    for entry, waits in report.waits.items():
+        lines.append(f"{entry}: updates that wait for more than their own gradient")
+        for why in dict.fromkeys(why for _, why in waits):
+            lines += [f"  {why}:", *wrapped("    ", [name for name, other in waits if other == why])]
+    return lines
+
+
 def _names(entries: tuple[Entry, ...]) -> str:
     names = [entry.name for entry in entries]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _row(head: str, cells: list[str], widths: list[int]) -> str:
-    return f"{head:<20}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{head:<{_HEAD}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _shape(plan: Plan, symbol: Symbol) -> str:

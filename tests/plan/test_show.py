@@ -126,7 +126,7 @@ def test_the_table_names_peak_step_and_source():
     text = table(tiny())
     assert "train: peak at step 1 of 4, x * w (tiny.py:3)\n  alive  w 16  x 16  product 16" in text
     assert "RAM         120 B" in text
-    assert "arena / lower bound        1.071       1.000" in text
+    assert "arena / lower bound              1.071       1.000" in text
     assert text == table(tiny())
 
 
