@@ -59,7 +59,7 @@ def test_a_batch_norm_and_its_relu_keep_one_array(monkeypatch):
     image = 4 * x.size
     # the input, the centred values of four layers, what is computed again and a gradient
     assert sum(size == image for size in alive_at_peak(plan)) <= 7
-    monkeypatch.setattr("lazydiff.pipeline.again", lambda roots: None)
+    monkeypatch.setattr("lazydiff.entries.again", lambda roots: None)
     kept = ld.compile(train=step)
     assert plan.ram_bytes <= kept.ram_bytes - 3 * image + 256  # 256: small vectors that live longer
     data = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)

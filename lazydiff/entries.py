@@ -1,0 +1,59 @@
+"""An entry that a user wrote -> kernel calls: simplified, fused, selected, its updates in order; in every version."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lazydiff.frontend.training import Step
+from lazydiff.graph.node import Tensor
+from lazydiff.graph.walk import number
+from lazydiff.memory.calls import EntryCalls, Unit, Value, View
+from lazydiff.memory.lower import Store
+from lazydiff.memory.programs import copy_call
+from lazydiff.memory.schedule import add_update_order
+from lazydiff.memory.select import ROWS
+from lazydiff.memory.selector import Selector
+from lazydiff.passes.again import again
+from lazydiff.passes.simplify import simplify
+from lazydiff.passes.split_batch import split
+from lazydiff.plan.model import Kind
+
+
+def versions(
+    store: Store, name: str, step: Step, *, fused: bool = True, repeated: bool = True, divided: bool = True
+) -> list[EntryCalls]:
+    """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
+
+    The options turn stages off (memory/savings.py).
+    """
+    roots = simplify(step.roots)
+    found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
+    if isinstance(step.micro_batches, int) and divided:
+        found = [split(r, step.micro_batches) for r in found]
+    return [_entry_calls(store, name, step, r, fused) for r in found]
+
+
+def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool) -> EntryCalls:
+    targets = [leaf for leaf, _ in step.updates]
+    outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
+    zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
+    some = {k: t for k, t in outputs.items() if k not in zeros}
+    selector = Selector(store.leaf, ROWS, fused)
+    for leaf in targets:
+        selector.know(leaf)
+    calls = selector.entry(name, some, list(zip(targets, roots[len(step.outputs) :], strict=True)))
+    for k, t in zeros.items():
+        calls.outputs[k] = View(Value(t.dtype, 0, Kind.CONST, k), t.shape, ())
+    calls.outputs = {k: calls.outputs[k] for k in step.outputs}
+    for old, new in add_update_order(calls.units, calls.updates):
+        _copy_at_end(calls, old, new)
+    return calls
+
+
+def _copy_at_end(entry: EntryCalls, old: Value, new: Value) -> None:
+    """Give `new` a place of its own; a last unit moves it over `old` when every other unit has run."""
+    new.replaces, new.kind = None, Kind.WORK
+    final = Value(old.dtype, old.elements, old.kind, f"{old.label} (new)", replaces=old)
+    copy = copy_call(View(new, (new.elements,), (1,)), "update", "", final)
+    entry.units.append(Unit([copy], set(entry.units)))
+    entry.updates = [(o, final if n is new else n) for o, n in entry.updates]
