@@ -12,26 +12,32 @@ import numpy as np
 from lazydiff.errors import LazydiffError, ToolError
 from lazydiff.firmware import export_c
 from lazydiff.pipeline import load
+from lazydiff.plan.as_csv import to_csv
 from lazydiff.plan.as_json import to_json
+from lazydiff.plan.as_trace import to_trace
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.run.native import extension
+from lazydiff.terminal import say
 
 TOOLS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm", "aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc", "node")
 
+FORMS = {"json": to_json, "svg": memory_map_svg, "csv": to_csv, "trace": to_trace}
+
 
 def show(options: argparse.Namespace) -> None:
-    """Print the memory table and a map of each entry; or JSON; or write the map as SVG."""
+    """Print the memory table and a map of each entry; or write what the plan holds as SVG, CSV, JSON or a trace."""
     plan = load(options.plan)
-    if options.json:
-        print(to_json(plan))
-    elif options.svg:
-        with open(options.svg, "w", encoding="utf-8") as file:
-            file.write(memory_map_svg(plan))
-        print(f"wrote {options.svg}")
-    else:
-        print(plan)
-        for entry in plan.entries:
-            print("\n" + memory_map(plan, entry.name))
+    wanted = [(form, file) for form in FORMS if (file := getattr(options, form)) is not None]
+    for form, file in wanted:
+        text = FORMS[form](plan)
+        if file == "-":
+            print(text, end="" if text.endswith("\n") else "\n")
+        else:
+            with open(file, "w", encoding="utf-8", newline="\n") as out:
+                out.write(text)
+            print(f"wrote {file}")
+    if not wanted:
+        say("\n\n".join([str(plan), *(memory_map(plan, entry.name) for entry in plan.entries)]))
 
 
 def check(options: argparse.Namespace) -> None:
@@ -75,8 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
         return sub
 
     showing = command("show", show)
-    showing.add_argument("--json", action="store_true", help="the plan as JSON")
-    showing.add_argument("--svg", metavar="FILE", help="write the memory map as SVG")
+    showing.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the plan as JSON (to the screen)")
+    showing.add_argument("--svg", metavar="FILE", help="the memory map as SVG")
+    showing.add_argument("--csv", metavar="FILE", help="who lives where, in MiniMalloc's format")
+    showing.add_argument("--trace", metavar="FILE", help="steps and bytes for chrome://tracing or Perfetto")
     command("check", check)
     exporting = command("export", export)
     exporting.add_argument("folder")

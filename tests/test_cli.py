@@ -1,6 +1,8 @@
 """The command `lazydiff` does what its help says, and explains a bad file in one line."""
 
 import json
+import re
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -8,6 +10,11 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.cli import main
+from lazydiff.plan.as_csv import to_csv
+from lazydiff.plan.as_json import to_json
+from lazydiff.plan.as_trace import to_trace
+from lazydiff.plan.memory_map import memory_map, memory_map_svg
+from lazydiff.terminal import say
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +49,50 @@ def test_show_svg_writes_the_map(file, tmp_path, capsys):
     assert main(["show", file, "--svg", str(svg)]) == 0
     assert ET.fromstring(svg.read_text()).tag.endswith("svg")
     assert str(svg) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("form", "make"), [("csv", to_csv), ("trace", to_trace), ("json", to_json), ("svg", memory_map_svg)]
+)
+def test_show_writes_each_form_to_a_file_or_the_screen(form, make, plan, file, tmp_path, capsys):
+    path = tmp_path / f"out.{form}"
+    assert main(["show", file, f"--{form}", str(path)]) == 0
+    assert capsys.readouterr().out == f"wrote {path}\n"
+    assert path.read_text() == make(ld.load(file))
+    assert main(["show", file, f"--{form}", "-"]) == 0
+    assert capsys.readouterr().out.rstrip("\n") == make(ld.load(file)).rstrip("\n")
+
+
+def test_show_writes_several_forms_at_once(file, tmp_path, capsys):
+    assert main(["show", file, "--csv", str(tmp_path / "a"), "--trace", str(tmp_path / "b")]) == 0
+    assert capsys.readouterr().out.count("wrote ") == 2
+    assert (tmp_path / "a").exists()
+    assert (tmp_path / "b").exists()
+
+
+def test_a_folder_that_is_not_there_is_one_line_of_error(file, tmp_path, capsys):
+    assert main(["show", file, "--csv", str(tmp_path / "none" / "a.csv")]) == 1
+    assert capsys.readouterr().err.startswith("lazydiff: ")
+
+
+def test_colours_change_no_character(plan, capsys):
+    """The map's signs are coloured by kind; the table, the legend and what is plain stay as they are."""
+    text = f"{plan}\n\n{memory_map(plan, 'train')}"
+    say(text, colours=True)
+    painted = capsys.readouterr().out
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == text + "\n"
+    assert "\x1b[2m#" in painted
+    assert "\x1b[32ma" in painted
+    lines = [line for line in painted.splitlines() if "\x1b" in line]
+    assert all("|" in line for line in lines)
+    say(text)
+    assert capsys.readouterr().out == text + "\n"
+
+
+def test_without_rich_text_is_plain(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    say("       64 |aa|bb|", colours=True)
+    assert capsys.readouterr().out == "       64 |aa|bb|\n"
 
 
 def test_check_says_sound(plan, file, capsys):

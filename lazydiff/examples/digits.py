@@ -19,10 +19,10 @@ from importlib import resources
 import numpy as np
 
 import lazydiff as ld
-from lazydiff.examples.terminal import progress
 from lazydiff.plan.lifetimes import entry_lives
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.run.heap import count_allocations
+from lazydiff.terminal import progress
 
 RAM = "80 KiB"
 BATCH = 8

@@ -25,8 +25,8 @@ import numpy as np
 
 import lazydiff as ld
 from lazydiff.dtypes import Dtype
-from lazydiff.examples.terminal import progress
 from lazydiff.graph.walk import topological
+from lazydiff.terminal import progress
 
 POINTS, BORDER_POINTS, POISSON_POINTS = 1000, 200, 400
 BORDER_WEIGHT = 10.0

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from lazydiff.dtypes import BY_NAME
 from lazydiff.errors import PlanError
 from lazydiff.kernels.table import KERNELS, TABLE_VERSION
+from lazydiff.plan.lifetimes import entry_lives
 from lazydiff.plan.model import FORMAT_VERSION, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.show import report
 
 
 def to_json(plan: Plan) -> str:
-    """The plan as JSON text, for people and other tools; `from_json` reads it back to an equal Plan."""
+    """The plan as JSON text, for people and other tools; `from_json` reads it back to an equal Plan.
+
+    Its key "memory" has what follows from the rest: the numbers of the memory table (plan/show.py `report`), and for
+    each entry the bytes in use at each step and every value's place and life. `from_json` does not read it.
+    """
 
     def symbols(group: Sequence[Symbol]) -> list[dict[str, object]]:
         return [
@@ -44,8 +50,19 @@ def to_json(plan: Plan) -> str:
         ],
         "consts": base64.b64encode(plan.consts).decode(),
         "init": base64.b64encode(plan.init).decode(),
+        "memory": report(plan) | {"lives": {e.name: _lives(plan, e) for e in plan.entries}},
     }
     return json.dumps(document, indent=1)
+
+
+def _lives(plan: Plan, entry: Entry) -> dict[str, object]:
+    lives = entry_lives(plan, entry)
+    values = [
+        {"name": v.name, "kind": v.buffer.kind.name.lower(), "offset": v.buffer.offset, "bytes": v.buffer.size_bytes}
+        | {"first_step": v.first, "last_step": v.last}
+        for v in lives.lives
+    ]
+    return {"live_bytes": list(lives.live_bytes), "values": values}
 
 
 def from_json(text: str) -> Plan:

@@ -23,6 +23,7 @@ class Life:
     """One value in RAM: its place, and the steps `first`..`last` (both included) at which it must be kept.
 
     `is_new` marks the value that an entry leaves in a parameter's or state's place; it has the old value's name.
+    `given` values (inputs, parameters, state) are there before the first step.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Life:
     first: int
     last: int
     is_new: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,26 @@ def union_bytes(ranges: Iterable[tuple[int, int]]) -> int:
         total += max(0, end - max(begin, reached))
         reached = max(reached, end)
     return total
+
+
+def spans(lives: EntryLives) -> list[tuple[int, int]]:
+    """For each life its first half step, and that after its last: step s is the half steps 2 s and 2 s + 1.
+
+    A value written over one that dies at that moment takes its bytes over in the middle; so no two lives with a byte in
+    common have a half step in common.
+    """
+    begins, ends = [2 * life.first for life in lives.lives], [2 * life.last + 2 for life in lives.lives]
+    dying: dict[int, list[int]] = {}
+    for n, life in enumerate(lives.lives):
+        dying.setdefault(life.last, []).append(n)
+    for n, life in enumerate(lives.lives):
+        for last in (life.first, life.first + 1):  # a moment is at most two steps long
+            for old in dying.get(last, ()):
+                other = lives.lives[old]
+                earlier = (other.first, not other.given) < (life.first, not life.given)
+                if earlier and other.buffer.overlaps(life.buffer):
+                    begins[n] = ends[old] = life.first + last + 1
+    return list(zip(begins, ends, strict=True))
 
 
 def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
@@ -140,12 +162,14 @@ def _lives(plan: Plan, entry: Entry) -> list[Life]:
     at_start = state | {symbol.buffer for symbol in entry.inputs}
     kept = {s.buffer for s in entry.outputs} | (state - replaced) | renewed
     lives: list[Life] = []
+    written: set[int] = set()
     open_since: dict[int, tuple[int, int]] = dict.fromkeys(sorted(at_start), (0, 0))  # first, last use so far
 
     def close(number: int, last: int) -> None:
         buffer = plan.buffers[number]
         if buffer.region == Region.RAM:
-            lives.append(Life(names[number], buffer, open_since[number][0], last, number in renewed))
+            given = number in at_start and number not in written
+            lives.append(Life(names[number], buffer, open_since[number][0], last, number in renewed, given))
 
     for (first, last), step in zip(moments, entry.steps, strict=True):
         for number in step.reads:
@@ -153,6 +177,7 @@ def _lives(plan: Plan, entry: Entry) -> list[Life]:
         for number in step.writes:
             if number in open_since:
                 close(number, open_since[number][1])
+            written.add(number)
             open_since[number] = (first, last)
     for number, (_, last) in open_since.items():
         close(number, end if number in kept else last)

@@ -6,7 +6,7 @@ from html import escape
 from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives, union_bytes
+from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives, spans, union_bytes
 from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Kind, Plan
 from lazydiff.plan.show import number, op_of, wrapped
 
@@ -102,6 +102,7 @@ _SOFT = "#64748b"
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 74, 24, 58, 320
 _BOTTOM_BARE, _BOTTOM_NAMED = 34, 124
 _CHARACTER = 6.2  # the width of a label's character in pixels, roughly
+_STEP_CHARACTERS = 22  # of a step's name, which stands aslant in _BOTTOM_NAMED pixels
 
 
 def memory_map_svg(plan: Plan, width: int = 1120) -> str:
@@ -131,6 +132,10 @@ def _px(value: float) -> str:
 
 def _text(x: float, y: float, text: str, size: float = 11, fill: str = _TEXT, more: str = "") -> str:
     return f'<text x="{_px(x)}" y="{_px(y)}" font-size="{size:g}" fill="{fill}"{more}>{escape(text)}</text>'
+
+
+def _cut(name: str, characters: int) -> str:
+    return name if len(name) <= characters else name[: characters - 1] + "\u2026"
 
 
 def _legend(plan: Plan, width: int) -> list[str]:
@@ -174,13 +179,12 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         label = f"{byte // 1024} KiB" if byte and byte % 1024 == 0 else f"{byte} B"
         out.append(_text(_LEFT - 8, y + 4, label, 11, _SOFT, ' text-anchor="end"'))
     out += _box((x_of(0), x_of(count)), (y_of(EXECUTOR_BYTES), floor), "executor", "", f"executor: {EXECUTOR_BYTES} B")
-    for life in lives.lives:
-        begin, end = _span(life, lives)
+    for life, (begin, end) in zip(lives.lives, spans(lives), strict=True):
         place = life.buffer
         facts = f"{life.name}: {number(place.size_bytes)} B {place.dtype.name}, {place.kind.name.lower()}"
         facts += f"\nbytes {number(place.offset)} to {number(place.end - 1)}, steps {life.first + 1} to {life.last + 1}"
-        spans = (x_of(begin), x_of(end)), (y_of(place.end), y_of(place.offset))
-        out += _box(*spans, place.kind.name.lower(), "" if life.is_new else life.name, facts)
+        sides = (x_of(begin / 2), x_of(end / 2)), (y_of(place.end), y_of(place.offset))
+        out += _box(*sides, place.kind.name.lower(), "" if life.is_new else life.name, facts)
     if peak:
         x = x_of(lives.peak_step)
         out.append(
@@ -192,7 +196,7 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         fill = "#c2334d" if index == lives.peak_step else _SOFT
         if named:
             turn = f' text-anchor="end" transform="rotate(-50 {_px(middle)} {floor + 18})"'
-            out.append(_text(middle, floor + 18, f"{index + 1} {op_of(step)}", 10, fill, turn))
+            out.append(_text(middle, floor + 18, _cut(f"{index + 1} {op_of(step)}", _STEP_CHARACTERS), 10, fill, turn))
         elif index % max(1, count // 20) == 0:
             out.append(_text(middle, floor + 18, str(index + 1), 10, fill, ' text-anchor="middle"'))
     return out, _TOP + _PLOT_HEIGHT + (_BOTTOM_NAMED if named else _BOTTOM_BARE)
@@ -206,19 +210,6 @@ def _ticks(ram_bytes: int) -> range:
     return range(0, ram_bytes + 1, step)
 
 
-def _span(life: Life, lives: EntryLives) -> tuple[float, float]:
-    """Where a value begins and ends, in steps; two values that share bytes in one step get half of it each."""
-    begin, end = float(life.first), life.last + 1.0
-    for other in lives.lives:
-        if other is life or not other.buffer.overlaps(life.buffer):
-            continue
-        if other.last == life.first and (other.first < life.first or life.is_new):
-            begin = life.first + 0.5
-        if other.first == life.last and (life.first < other.first or other.is_new):
-            end = life.last + 0.5
-    return begin, end
-
-
 def _box(x: tuple[float, float], y: tuple[float, float], kind: str, name: str, facts: str) -> list[str]:
     """A rectangle with a hover title, and its name inside where it fits."""
     wide, high = x[1] - x[0], y[1] - y[0]
@@ -229,7 +220,6 @@ def _box(x: tuple[float, float], y: tuple[float, float], kind: str, name: str, f
     ]
     room = int((wide - 8) / _CHARACTER)
     if high >= 12 and room >= min(4, len(name)) and name:
-        short = name if len(name) <= room else name[: room - 1] + "\u2026"
         more = ' pointer-events="none"'
-        out.append(_text(x[0] + 4, (y[0] + y[1]) / 2 + 3.5, short, 10.5, "#ffffff", more))
+        out.append(_text(x[0] + 4, (y[0] + y[1]) / 2 + 3.5, _cut(name, room), 10.5, "#ffffff", more))
     return out

@@ -7,50 +7,11 @@ import pytest
 import lazydiff as ld
 from lazydiff.dtypes import f32
 from lazydiff.examples import digits
-from lazydiff.kernels.opcodes import BY_NAME
-from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.lifetimes import entry_lives, union_bytes
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
-from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import Entry, Kind, Plan, Step, Symbol
 from lazydiff.plan.show import report, table
-
-
-def ram(kind, offset, elements, label=""):
-    return Buffer(Region.RAM, kind, f32, offset, 4 * elements, label)
-
-
-def multiply(elements, inputs, out, tile=NO_TILE, label="", source=""):
-    """A map step that multiplies its inputs (all read contiguously)."""
-    views = tuple(MapInput(f32, 0, (1,)) for _ in inputs)
-    first, second, last = 0, len(inputs) - 1, len(inputs)
-    body = (Instruction(BY_NAME["multiply"].number, last, first, second),)
-    words = Program((elements,), views, (f32,), 0, 16, tile, body).words()
-    return Step(MAP, f32, (*inputs, out), words, 0, label, source)
-
-
-W, X, H, H2, LOSS, W_NEW = range(6)
-
-
-def tiny():
-    """w *= (x * w)^2, loss = sum((x * w)^2): the square lies in place of the product, the new w in place of w."""
-    buffers = (
-        ram(Kind.PARAMS, 64, 4),
-        ram(Kind.IO, 80, 4),
-        ram(Kind.WORK, 96, 4, "product"),
-        ram(Kind.WORK, 96, 4, "square"),
-        ram(Kind.IO, 112, 1),
-        ram(Kind.PARAMS, 64, 4),
-    )
-    steps = (
-        multiply(4, (X, W), H, label="x * w", source="tiny.py:3"),
-        multiply(4, (H,), H2, label="square", source="tiny.py:4"),
-        Step(2, f32, (H2, LOSS), (1, 4, 1), 0, "sum", "tiny.py:5"),
-        multiply(4, (W, H2), W_NEW, label="update", source="tiny.py:6"),
-    )
-    x, loss = Symbol("x", X, (4,)), Symbol("loss", LOSS, ())
-    train = Entry("train", (x,), (loss,), steps, ((W, W_NEW),))
-    infer = Entry("infer", (x,), (Symbol("infer", H, (4,)),), steps[:1])
-    return Plan(120, 8, buffers, (Symbol("w", W, (4,), 0),), (train, infer), b"", bytes(16))
+from tiny_plan import H2, W_NEW, W, multiply, ram, tiny
 
 
 def test_union_counts_shared_bytes_once():
