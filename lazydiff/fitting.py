@@ -114,7 +114,7 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
         return min(fitting, key=lambda c: c.work)
     if remake:
         smallest = min(smallest, _lowest(prepared, candidate), key=lambda c: c.plan.ram_bytes)
-    more = _splitting(steps, whole, limit)
+    more = _splitting(steps, whole, smallest, limit)
     bound, why = _bound(prepared)
     proof = f"{why} {bound:,} B" if len(left) == 0 and bound > limit else ""
     require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, more=more)
@@ -212,16 +212,19 @@ def _bound(prepared: Prepared) -> tuple[int, str]:
     return best[0] + prepared.store.ram_bytes(prepared.unit), best[1]
 
 
-def _splitting(steps: dict[str, Step], plain: Candidate, budget: int) -> list[tuple[str, int]]:
-    """What micro-batches would save where nobody asked for them: the first of a few numbers that fits, or the best."""
+def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, budget: int) -> list[tuple[str, int]]:
+    """What micro-batches would save where nobody asked for them: the first of a few numbers that fits, or the best.
+
+    They are counted from the smallest plan without, as the message does.
+    """
     name = plain.highest
-    best = plain.plan.ram_bytes, 1
+    best = smallest.plan.ram_bytes, 1
     for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
         found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}), budget)
         best = min(best, (found.plan.ram_bytes, parts))
         if found.plan.ram_bytes <= budget:
             break
-    return [(f"train_step(..., micro_batches={best[1]})", plain.plan.ram_bytes - best[0])]
+    return [(f"train_step(..., micro_batches={best[1]})", smallest.plan.ram_bytes - best[0])]
 
 
 def _equal_parts(step: Step) -> list[int]:

@@ -50,8 +50,8 @@ def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[i
         cells = ["#" if end <= EXECUTOR_BYTES else "."] * len(most)
         for life in sorted(lives.lives, key=lambda life: life.first):
             shared = min(end, life.buffer.end) - max(begin, life.buffer.offset)
-            for step in range(life.first, life.last + 1):
-                if 0 < shared >= most[step]:
+            for step in range(life.first, life.last + 1 if shared > 0 else 0):
+                if shared >= most[step]:
                     most[step], cells[step] = shared, signs[life]
         text = "".join(cells)
         if bands and bands[-1][2] == text:

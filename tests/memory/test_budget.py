@@ -137,6 +137,23 @@ def test_micro_batches_are_tried():
     assert network(batch=256, parts=int(parts)).ram_bytes == full - saved(text, "micro_batches")
 
 
+def test_micro_batches_are_compared_with_the_smallest_plan():
+    """Recomputation alone brings the plan down, but not enough: what splitting saves is counted from there."""
+
+    def deep(ram=None, parts=None):
+        h = ld.input("x", (256, 32))
+        for n in range(6):
+            h = ld.tanh(h @ ld.param(f"w{n}", np.zeros((32, 32), np.float32)))
+        return ld.compile(train=ld.train_step(ld.square(h).mean(), ld.sgd(0.1), micro_batches=parts), ram=ram)
+
+    with pytest.raises(ld.BudgetError) as caught:
+        deep(half := deep().ram_bytes // 2)
+    text = str(caught.value)
+    assert caught.value.needed_bytes < deep().ram_bytes
+    (parts,) = re.findall(r"micro_batches=(\d+)\) saves [\d,]+ B", text)
+    assert deep(half, int(parts)).ram_bytes == caught.value.needed_bytes - saved(text, "micro_batches")
+
+
 def test_a_budget_that_only_fits_without_optimizer_state_says_so():
     without = network(momentum=0.0).ram_bytes
     assert re.search(r"an optimizer without state \(.*\) saves [\d,]+ B \(enough\)", str(refusal(without)))

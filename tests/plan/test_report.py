@@ -199,6 +199,31 @@ def test_a_sweep_gives_a_row_for_each_budget():
     assert plan.sweep([]) == []
 
 
+def test_a_budget_below_buys_bytes_with_work():
+    """Each hidden layer's tanh that is not kept is a product more; the report's bytes are those between two plans."""
+    whole = ld.compile(train=perceptron(layers=6, batch=256))
+    plan = ld.compile(train=perceptron(layers=6, batch=256), ram=whole.ram_bytes * 8 // 10)
+    assert plan.ram_bytes <= whole.ram_bytes * 8 // 10
+    assert saved(whole, "recomputation") == 0
+    assert abs(saved(plan, "recomputation") - (whole.lower_bound - plan.lower_bound)) < 16
+    assert saved(plan, "recomputation") >= 256 * 64 * 4
+    assert saved(plan, "order") == saved(whole, "order")
+    layer = 256 * 64 * 64 + 256 * 64
+    ((once, done),) = plan.report.work().values()
+    assert (done - once) % layer == 0
+    assert done - once >= layer
+    rows = whole.sweep([whole.ram_bytes * k // 10 for k in (10, 9, 8, 7)])
+    assert all(r.ram_bytes <= r.budget for r in rows)
+    assert [r.extra_work for r in rows] == sorted(r.extra_work for r in rows)
+    assert rows[0].extra_work == 0 < rows[1].extra_work
+    assert rows[2].extra_work == plan.report.extra_work
+
+
+def test_a_plan_that_may_not_recompute_is_swept_without():
+    whole = ld.compile(train=perceptron(layers=6, batch=256), recompute="none")
+    assert whole.sweep([whole.ram_bytes * 8 // 10])[0].ram_bytes is None
+
+
 def test_a_sweep_refuses_what_is_no_budget():
     plan = ld.compile(train=perceptron())
     for bad in (0, "64 q", -1, 2**32):
