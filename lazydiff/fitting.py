@@ -16,7 +16,7 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.place import place
 from lazydiff.memory.recompute.evict import work
-from lazydiff.memory.recompute.portfolio import lowest, needed, recompute
+from lazydiff.memory.recompute.portfolio import cheapest, lowest, needed
 from lazydiff.memory.schedule import orders
 from lazydiff.memory.variants import faster
 from lazydiff.passes.split_batch import Batch
@@ -181,9 +181,8 @@ def _height(choice: Choice, room: int) -> int:
 
 
 def _cheapest(prepared: Prepared, each: list[Version], target: int) -> Choice | None:
-    found = [(v, s) for v in each if (s := recompute(v.facts, v.orders, target)) is not None]
-    best = min(found, key=lambda pair: work(pair[0].facts, pair[1]), default=None)
-    return _choose(prepared, *best) if best else None
+    found = cheapest([(v.facts, v.orders) for v in each], target)
+    return _choose(prepared, each[found[0]], found[1]) if found else None
 
 
 def _lowest(prepared: Prepared, plain: Candidate) -> Candidate:

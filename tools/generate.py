@@ -30,7 +30,7 @@ FILES: list[tuple[str, Callable[[], str]]] = [
     (_SRC + "k_ops_f32.c", lambda: render_ops(_OPCODES, f32)),
     (_SRC + "k_ops_f64.c", lambda: render_ops(_OPCODES, f64)),
     ("lazydiff/run/csrc/native.c", lambda: native_source("run", "_native", "lzd_python.h")),
-    ("lazydiff/memory/csrc/native.c", lambda: native_source("memory", "_native", "lzd_place.h")),
+    ("lazydiff/memory/csrc/native.c", lambda: native_source("memory", "_native", "lzd_planner.h")),
     ("ports/micropython/lazydiff/opcodes.py", opcodes_text),
     ("ports/micropython/lazydiff/opcodes_more.py", more_opcodes_text),
     ("ports/micropython/lazydiff/table.py", table_text),

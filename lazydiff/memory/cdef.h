@@ -1,4 +1,4 @@
-/* The C that the planner calls, all of it; explained in memory/csrc/lzd_place.h. */
+/* The C that the planner calls, all of it; explained in the headers of memory/csrc. */
 #define LZD_NO ...
 #define LZD_YES ...
 #define LZD_NOT_DECIDED ...
@@ -18,3 +18,38 @@ int64_t lzd_pairs(const lzd_buffers *buffers);
 size_t lzd_search_bytes(const lzd_buffers *buffers, int64_t pairs);
 int lzd_search(const lzd_buffers *buffers, int64_t pairs, int64_t capacity, int64_t node_limit, int64_t *offset, int64_t *failed,
                int64_t *nodes, void *memory);
+
+typedef struct lzd_entry {
+    int32_t values;
+    int32_t units;
+    int32_t steps;
+    int32_t born;
+    const int64_t *size;
+    const int64_t *cost;
+    const int32_t *maker;
+    const int32_t *read_at;
+    const int32_t *reads;
+    const int32_t *write_at;
+    const int32_t *writes;
+    const int32_t *share_at;
+    const int32_t *share_old;
+    const int32_t *share_new;
+    const int32_t *first;
+    const uint8_t *keep;
+    const int32_t *base;
+    const int32_t *use_at;
+    const int32_t *uses;
+    const int32_t *until;
+} lzd_entry;
+
+typedef struct lzd_rule {
+    int64_t budget;
+    int64_t small;
+    int32_t work;
+    int32_t distance;
+    const int32_t *weight;
+} lzd_rule;
+
+int32_t lzd_evict(const lzd_entry *entry, const lzd_rule *rule, int32_t *schedule, int32_t most, int32_t *memory);
+int32_t lzd_tidy(const lzd_entry *entry, const int32_t *schedule, int32_t n, int32_t without, int32_t *shorter, int32_t *memory);
+int64_t lzd_peak(const lzd_entry *entry, const int32_t *schedule, int32_t n, int32_t most, int64_t *alive, int32_t *memory);

@@ -1,18 +1,16 @@
-"""The only door to the compiled placement (memory/csrc): first fit and exact search, with NumPy arrays outside."""
+"""The door to the compiled placement (memory/csrc): first fit and exact search, with NumPy arrays outside."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazydiff.errors import ToolError
+from lazydiff.memory.compiled import extension, pointer
 from lazydiff.memory.sections import Indices, Ints
 
 SEARCH_BYTES = 1 << 28  # an instance whose search takes more memory is not searched
@@ -57,50 +55,38 @@ class Found:
     nodes: int
 
 
-@cache
-def _extension() -> Any:
-    """The compiled module. Raises ToolError, with the command that builds it, where it is missing."""
-    try:
-        return importlib.import_module("lazydiff.memory._native")
-    except ImportError as error:
-        raise ToolError(
-            f"lazydiff.memory: the C extension is missing ({error})\n"
-            "  try: pip install -e . in a checkout (needs a C compiler); else pip install --force-reinstall lazydiff"
-        ) from error
-
-
 def first_fit(
     buffers: Buffers, order: Sequence[int] | npt.NDArray[np.intp], tightest: bool = False
 ) -> tuple[Ints, int]:
     """Each buffer of the order in the lowest gap (or tightest) that those before it leave: offsets, and the height."""
-    c = _extension()
+    c = extension()
     offsets = np.zeros(buffers.count, np.int64)
     memory = np.zeros(4 * max(1, len(buffers.size)), np.int64)
     struct, _alive = _struct(buffers)
     numbers = np.asarray(order, np.int32)
     height = c.lib.lzd_first_fit(
-        struct, _pointer("int32_t", numbers), tightest, _pointer("int64_t", offsets), _pointer("int64_t", memory)
+        struct, pointer("int32_t", numbers), tightest, pointer("int64_t", offsets), pointer("int64_t", memory)
     )
     return offsets, int(height)
 
 
 def searchable(buffers: Buffers) -> bool:
     """Whether search() has the memory for these."""
-    c = _extension()
+    c = extension()
     struct, _alive = _struct(buffers)
     return int(c.lib.lzd_search_bytes(struct, c.lib.lzd_pairs(struct))) <= SEARCH_BYTES
 
 
 def search(buffers: Buffers, capacity: int, node_limit: int) -> Found:
     """Do the buffers have places below the capacity? One depth-first search in their numbers' order."""
-    c = _extension()
+    c = extension()
     struct, _alive = _struct(buffers)
     pairs = c.lib.lzd_pairs(struct)
     offsets = np.zeros(buffers.count, np.int64)
     failed = np.zeros(buffers.sections, np.int64)
     nodes = np.zeros(1, np.int64)
     memory = c.ffi.new("char[]", c.lib.lzd_search_bytes(struct, pairs))
-    ints = [_pointer("int64_t", a) for a in (offsets, failed, nodes)]
+    ints = [pointer("int64_t", a) for a in (offsets, failed, nodes)]
     decision = c.lib.lzd_search(struct, pairs, capacity, node_limit, *ints, memory)
     return Found(Decision(decision), offsets, failed, int(nodes[0]))
 
@@ -108,15 +94,10 @@ def search(buffers: Buffers, capacity: int, node_limit: int) -> Found:
 def _struct(buffers: Buffers) -> tuple[Any, list[Any]]:
     """The C struct, and what must live as long as it."""
     arrays = [
-        _pointer("int64_t", np.ascontiguousarray(buffers.size, np.int64)),
-        _pointer("int32_t", np.ascontiguousarray(buffers.first, np.int32)),
-        _pointer("int32_t", np.ascontiguousarray(buffers.after, np.int32)),
-        _pointer("int64_t", np.ascontiguousarray(buffers.at, np.int64)),
+        pointer("int64_t", np.ascontiguousarray(buffers.size, np.int64)),
+        pointer("int32_t", np.ascontiguousarray(buffers.first, np.int32)),
+        pointer("int32_t", np.ascontiguousarray(buffers.after, np.int32)),
+        pointer("int64_t", np.ascontiguousarray(buffers.at, np.int64)),
     ]
     numbers = (buffers.count, len(buffers.at), buffers.sections)
-    return _extension().ffi.new("lzd_buffers *", [*numbers, *arrays]), arrays
-
-
-def _pointer(ctype: str, array: npt.NDArray[Any]) -> Any:
-    """A C pointer to the array's data, which it keeps alive."""
-    return _extension().ffi.from_buffer(f"{ctype}[]", array)
+    return extension().ffi.new("lzd_buffers *", [*numbers, *arrays]), arrays

@@ -578,42 +578,149 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 /************************************************************/
 
-#include "lzd_place.h"
+#include "lzd_planner.h"
 
 
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 16), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 26), // lzd_buffers const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 48), // lzd_buffers const *
 /*  2 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
 /*  3 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  4 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t *
 /*  6 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /*  7 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // void *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 54), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
-/* 11 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
-/* 14 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 24), // int32_t const *
-/* 16 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 17 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // size_t()(lzd_buffers const *, int64_t)
-/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 24 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 25 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
-/* 26 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 27 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 28 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // lzd_entry const *
+/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
+/* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
+/* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
+/* 19 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 50), // lzd_rule const *
+/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
+/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
+/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
+/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 32 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 34 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 35 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
+/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
+/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(lzd_buffers const *, int64_t)
+/* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 45 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 47 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
+/* 48 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
+/* 49 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 50 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
+/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 53), // uint8_t const *
+/* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
+
+static int32_t _cffi_d_lzd_evict(lzd_entry const * x0, lzd_rule const * x1, int32_t * x2, int32_t x3, int32_t * x4)
+{
+  return lzd_evict(x0, x1, x2, x3, x4);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_evict(PyObject *self, PyObject *args)
+{
+  lzd_entry const * x0;
+  lzd_rule const * x1;
+  int32_t * x2;
+  int32_t x3;
+  int32_t * x4;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int32_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+
+  if (!PyArg_UnpackTuple(args, "lzd_evict", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(20), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (lzd_rule const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x3 = _cffi_to_c_int(arg3, int32_t);
+  if (x3 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_evict(x0, x1, x2, x3, x4); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_evict _cffi_d_lzd_evict
+#endif
 
 static int64_t _cffi_d_lzd_first_fit(lzd_buffers const * x0, int32_t const * x1, int x2, int64_t * x3, void * x4)
 {
@@ -651,10 +758,10 @@ _cffi_f_lzd_first_fit(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg1, (char **)&x1);
+      _cffi_type(12), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -732,6 +839,93 @@ _cffi_f_lzd_pairs(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_lzd_pairs _cffi_d_lzd_pairs
+#endif
+
+static int64_t _cffi_d_lzd_peak(lzd_entry const * x0, int32_t const * x1, int32_t x2, int32_t x3, int64_t * x4, int32_t * x5)
+{
+  return lzd_peak(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_peak(PyObject *self, PyObject *args)
+{
+  lzd_entry const * x0;
+  int32_t const * x1;
+  int32_t x2;
+  int32_t x3;
+  int64_t * x4;
+  int32_t * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int64_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "lzd_peak", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(12), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, int32_t);
+  if (x3 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(5), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(5), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_peak(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int64_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_peak _cffi_d_lzd_peak
 #endif
 
 static int _cffi_d_lzd_search(lzd_buffers const * x0, int64_t x1, int64_t x2, int64_t x3, int64_t * x4, int64_t * x5, int64_t * x6, void * x7)
@@ -886,6 +1080,93 @@ _cffi_f_lzd_search_bytes(PyObject *self, PyObject *args)
 #  define _cffi_f_lzd_search_bytes _cffi_d_lzd_search_bytes
 #endif
 
+static int32_t _cffi_d_lzd_tidy(lzd_entry const * x0, int32_t const * x1, int32_t x2, int32_t x3, int32_t * x4, int32_t * x5)
+{
+  return lzd_tidy(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_tidy(PyObject *self, PyObject *args)
+{
+  lzd_entry const * x0;
+  int32_t const * x1;
+  int32_t x2;
+  int32_t x3;
+  int32_t * x4;
+  int32_t * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int32_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "lzd_tidy", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(12), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, int32_t);
+  if (x3 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_tidy(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_tidy _cffi_d_lzd_tidy
+#endif
+
 static int _cffi_const_LZD_NO(unsigned long long *o)
 {
   int n = (LZD_NO) <= 0;
@@ -922,47 +1203,172 @@ static void _cffi_checkfld__lzd_buffers(lzd_buffers *p)
 }
 struct _cffi_align__lzd_buffers { char x; lzd_buffers y; };
 
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_entry(lzd_entry *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->values) | 0);  /* check that 'lzd_entry.values' is an integer */
+  (void)((p->units) | 0);  /* check that 'lzd_entry.units' is an integer */
+  (void)((p->steps) | 0);  /* check that 'lzd_entry.steps' is an integer */
+  (void)((p->born) | 0);  /* check that 'lzd_entry.born' is an integer */
+  { int64_t const * *tmp = &p->size; (void)tmp; }
+  { int64_t const * *tmp = &p->cost; (void)tmp; }
+  { int32_t const * *tmp = &p->maker; (void)tmp; }
+  { int32_t const * *tmp = &p->read_at; (void)tmp; }
+  { int32_t const * *tmp = &p->reads; (void)tmp; }
+  { int32_t const * *tmp = &p->write_at; (void)tmp; }
+  { int32_t const * *tmp = &p->writes; (void)tmp; }
+  { int32_t const * *tmp = &p->share_at; (void)tmp; }
+  { int32_t const * *tmp = &p->share_old; (void)tmp; }
+  { int32_t const * *tmp = &p->share_new; (void)tmp; }
+  { int32_t const * *tmp = &p->first; (void)tmp; }
+  { uint8_t const * *tmp = &p->keep; (void)tmp; }
+  { int32_t const * *tmp = &p->base; (void)tmp; }
+  { int32_t const * *tmp = &p->use_at; (void)tmp; }
+  { int32_t const * *tmp = &p->uses; (void)tmp; }
+  { int32_t const * *tmp = &p->until; (void)tmp; }
+}
+struct _cffi_align__lzd_entry { char x; lzd_entry y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_rule(lzd_rule *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->budget) | 0);  /* check that 'lzd_rule.budget' is an integer */
+  (void)((p->small) | 0);  /* check that 'lzd_rule.small' is an integer */
+  (void)((p->work) | 0);  /* check that 'lzd_rule.work' is an integer */
+  (void)((p->distance) | 0);  /* check that 'lzd_rule.distance' is an integer */
+  { int32_t const * *tmp = &p->weight; (void)tmp; }
+}
+struct _cffi_align__lzd_rule { char x; lzd_rule y; };
+
 static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_NO", (void *)_cffi_const_LZD_NO, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_NOT_DECIDED", (void *)_cffi_const_LZD_NOT_DECIDED, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_lzd_first_fit },
-  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 10), (void *)_cffi_d_lzd_pairs },
+  { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_lzd_evict },
+  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 28), (void *)_cffi_d_lzd_first_fit },
+  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 25), (void *)_cffi_d_lzd_pairs },
+  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 35), (void *)_cffi_d_lzd_peak },
   { "lzd_search", (void *)_cffi_f_lzd_search, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_lzd_search },
-  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 43), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_tidy },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "count", offsetof(lzd_buffers, count),
              sizeof(((lzd_buffers *)0)->count),
-             _CFFI_OP(_CFFI_OP_NOOP, 24) },
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "fixed", offsetof(lzd_buffers, fixed),
              sizeof(((lzd_buffers *)0)->fixed),
-             _CFFI_OP(_CFFI_OP_NOOP, 24) },
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "sections", offsetof(lzd_buffers, sections),
                 sizeof(((lzd_buffers *)0)->sections),
-                _CFFI_OP(_CFFI_OP_NOOP, 24) },
+                _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_buffers, size),
             sizeof(((lzd_buffers *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 25) },
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "first", offsetof(lzd_buffers, first),
              sizeof(((lzd_buffers *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 15) },
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
   { "end", offsetof(lzd_buffers, end),
            sizeof(((lzd_buffers *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 15) },
+           _CFFI_OP(_CFFI_OP_NOOP, 12) },
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 25) },
+          _CFFI_OP(_CFFI_OP_NOOP, 47) },
+  { "values", offsetof(lzd_entry, values),
+              sizeof(((lzd_entry *)0)->values),
+              _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "units", offsetof(lzd_entry, units),
+             sizeof(((lzd_entry *)0)->units),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "steps", offsetof(lzd_entry, steps),
+             sizeof(((lzd_entry *)0)->steps),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "born", offsetof(lzd_entry, born),
+            sizeof(((lzd_entry *)0)->born),
+            _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "size", offsetof(lzd_entry, size),
+            sizeof(((lzd_entry *)0)->size),
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+  { "cost", offsetof(lzd_entry, cost),
+            sizeof(((lzd_entry *)0)->cost),
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+  { "maker", offsetof(lzd_entry, maker),
+             sizeof(((lzd_entry *)0)->maker),
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "read_at", offsetof(lzd_entry, read_at),
+               sizeof(((lzd_entry *)0)->read_at),
+               _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "reads", offsetof(lzd_entry, reads),
+             sizeof(((lzd_entry *)0)->reads),
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "write_at", offsetof(lzd_entry, write_at),
+                sizeof(((lzd_entry *)0)->write_at),
+                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "writes", offsetof(lzd_entry, writes),
+              sizeof(((lzd_entry *)0)->writes),
+              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "share_at", offsetof(lzd_entry, share_at),
+                sizeof(((lzd_entry *)0)->share_at),
+                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "share_old", offsetof(lzd_entry, share_old),
+                 sizeof(((lzd_entry *)0)->share_old),
+                 _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "share_new", offsetof(lzd_entry, share_new),
+                 sizeof(((lzd_entry *)0)->share_new),
+                 _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "first", offsetof(lzd_entry, first),
+             sizeof(((lzd_entry *)0)->first),
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "keep", offsetof(lzd_entry, keep),
+            sizeof(((lzd_entry *)0)->keep),
+            _CFFI_OP(_CFFI_OP_NOOP, 52) },
+  { "base", offsetof(lzd_entry, base),
+            sizeof(((lzd_entry *)0)->base),
+            _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "use_at", offsetof(lzd_entry, use_at),
+              sizeof(((lzd_entry *)0)->use_at),
+              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "uses", offsetof(lzd_entry, uses),
+            sizeof(((lzd_entry *)0)->uses),
+            _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "until", offsetof(lzd_entry, until),
+             sizeof(((lzd_entry *)0)->until),
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+  { "budget", offsetof(lzd_rule, budget),
+              sizeof(((lzd_rule *)0)->budget),
+              _CFFI_OP(_CFFI_OP_NOOP, 2) },
+  { "small", offsetof(lzd_rule, small),
+             sizeof(((lzd_rule *)0)->small),
+             _CFFI_OP(_CFFI_OP_NOOP, 2) },
+  { "work", offsetof(lzd_rule, work),
+            sizeof(((lzd_rule *)0)->work),
+            _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "distance", offsetof(lzd_rule, distance),
+                sizeof(((lzd_rule *)0)->distance),
+                _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "weight", offsetof(lzd_rule, weight),
+              sizeof(((lzd_rule *)0)->weight),
+              _CFFI_OP(_CFFI_OP_NOOP, 12) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_buffers", 26, _CFFI_F_CHECK_FIELDS,
+  { "lzd_buffers", 48, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
+  { "lzd_entry", 49, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 20 },
+  { "lzd_rule", 50, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 5 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_buffers", 26 },
+  { "lzd_buffers", 48 },
+  { "lzd_entry", 49 },
+  { "lzd_rule", 50 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -972,12 +1378,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  7,  /* num_globals */
-  1,  /* num_struct_unions */
+  10,  /* num_globals */
+  3,  /* num_struct_unions */
   0,  /* num_enums */
-  1,  /* num_typenames */
+  3,  /* num_typenames */
   NULL,  /* no includes */
-  29,  /* num_types */
+  55,  /* num_types */
   0,  /* flags */
 };
 

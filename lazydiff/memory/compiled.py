@@ -1,0 +1,28 @@
+"""The planner's C (memory/csrc), as cffi gives it."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+import numpy.typing as npt
+
+from lazydiff.errors import ToolError
+
+
+@cache
+def extension() -> Any:
+    """The compiled module. Raises ToolError, with the command that builds it, where it is missing."""
+    try:
+        return importlib.import_module("lazydiff.memory._native")
+    except ImportError as error:
+        raise ToolError(
+            f"lazydiff.memory: the C extension is missing ({error})\n"
+            "  try: pip install -e . in a checkout (needs a C compiler); else pip install --force-reinstall lazydiff"
+        ) from error
+
+
+def pointer(ctype: str, array: npt.NDArray[Any]) -> Any:
+    """A C pointer to the array's data, which it keeps alive."""
+    return extension().ffi.from_buffer(f"{ctype}[]", array)

@@ -1,0 +1,380 @@
+/* Offline eviction: a base schedule walked under a budget, values dropped on the way and made again before they are read. */
+#include "lzd_remake.h"
+
+#include <string.h>
+
+#define MOST_WORK ((int64_t)1 << 42) /* of a score, so that it fits 64 bits */
+
+typedef struct walk {
+    const lzd_entry *e;
+    const lzd_rule *rule;
+    int64_t bytes; /* in memory */
+    int32_t now;   /* base step */
+    int32_t present;
+    int32_t *list;  /* values in memory, `present` of them */
+    int32_t *slot;  /* by value: where it stands in the list, or -1 */
+    int32_t *used;  /* by value: uses that have passed */
+    int32_t *pins;  /* by value: who waits for it; while there is one it stays */
+    int32_t *fresh; /* by value: scratch of run_unit */
+    int32_t *wait;  /* units that wait for what they read, deepest last */
+    int32_t *open;  /* by unit: 1 while it waits */
+    int32_t *stack; /* of work_of */
+    int32_t *seen;  /* by unit: the number of the last search that met it */
+    int32_t search;
+    int32_t *schedule;
+    int32_t most, steps;
+} walk;
+
+static int gone(const walk *w, int32_t v)
+{
+    return w->e->size[v] && w->slot[v] < 0 && w->e->maker[v] >= 0;
+}
+
+static void put(walk *w, int32_t v)
+{
+    w->slot[v] = w->present;
+    w->list[w->present++] = v;
+    w->bytes += w->e->size[v];
+}
+
+static void drop(walk *w, int32_t v)
+{
+    const int32_t last = w->list[--w->present];
+    w->list[w->slot[v]] = last;
+    w->slot[last] = w->slot[v];
+    w->slot[v] = -1;
+    w->bytes -= w->e->size[v];
+}
+
+/* The base step of the next read; -1 if there is none. */
+static int32_t next_use(const walk *w, int32_t v)
+{
+    const int32_t at = w->e->use_at[v] + w->used[v];
+    return at < w->e->use_at[v + 1] ? w->e->uses[at] : -1;
+}
+
+/* The work of all units that must run to make v again. */
+static int64_t work_of(walk *w, int32_t v)
+{
+    const lzd_entry *e = w->e;
+    int64_t total = 0;
+    int32_t depth = 1;
+    w->stack[0] = e->maker[v];
+    w->seen[e->maker[v]] = ++w->search;
+    while (depth) {
+        const int32_t u = w->stack[--depth];
+        total += e->cost[u];
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
+            const int32_t r = e->reads[i];
+            if (gone(w, r) && w->seen[e->maker[r]] != w->search) {
+                w->seen[e->maker[r]] = w->search;
+                w->stack[depth++] = e->maker[r];
+            }
+        }
+    }
+    return total;
+}
+
+/* How dear it is to drop v; -1 if nobody reads it any more, INT64_MAX if it must stay. */
+static int64_t score(walk *w, int32_t v)
+{
+    const int32_t next = next_use(w, v);
+    if (w->pins[v] || (w->e->maker[v] < 0 && next >= 0)) {
+        return INT64_MAX;
+    }
+    if (next < 0) {
+        return w->e->maker[v] < 0 ? INT64_MAX - 1 : -1; /* an input that may serve to make another goes last */
+    }
+    if (w->e->until[v] < next) {
+        return INT64_MAX;
+    }
+    int64_t work = w->rule->work ? work_of(w, v) : w->e->cost[w->e->maker[v]];
+    work = (work < MOST_WORK ? work : MOST_WORK) * w->rule->weight[v] >> 4;
+    work = work < MOST_WORK ? work : MOST_WORK;
+    return (work << 20) / (w->e->size[v] * (w->rule->distance ? next - w->now + 1 : 1));
+}
+
+/* Drops values until there are `need` bytes, or nothing can be dropped. */
+static void make_room(walk *w, int64_t need)
+{
+    while (w->bytes + need > w->rule->budget) {
+        int64_t best = INT64_MAX;
+        int32_t victim = -1;
+        for (int small = 0; small < 2 && victim < 0; small++) {
+            for (int32_t i = 0; i < w->present; i++) {
+                const int32_t v = w->list[i];
+                if ((w->e->size[v] < w->rule->small) == small) {
+                    const int64_t s = score(w, v);
+                    if (s < best || (s == best && s != INT64_MAX && v < victim)) {
+                        best = s;
+                        victim = v;
+                    }
+                }
+            }
+        }
+        if (victim < 0) {
+            return;
+        }
+        drop(w, victim);
+    }
+}
+
+static int run_unit(walk *w, int32_t u)
+{
+    const lzd_entry *e = w->e;
+    int64_t need = 0;
+    int32_t count = 0;
+    for (int32_t i = e->write_at[u]; i < e->write_at[u + 1]; i++) {
+        const int32_t v = e->writes[i];
+        if (e->size[v] && w->slot[v] < 0) {
+            w->fresh[count++] = v;
+            need += e->size[v];
+        }
+    }
+    for (int32_t i = e->share_at[u]; i < e->share_at[u + 1]; i++) {
+        const int32_t old = e->share_old[i];
+        if (w->slot[old] < 0 || next_use(w, old) >= 0 || w->pins[old] > 1) {
+            continue;
+        }
+        int32_t k = 0;
+        while (k < count && w->fresh[k] != e->share_new[i]) {
+            k++;
+        }
+        if (k < count) { /* the new value is here in the old one's place */
+            drop(w, old);
+            put(w, w->fresh[k]);
+            w->pins[w->fresh[k]]++; /* for the rest of this unit */
+            need -= e->size[w->fresh[k]];
+            w->fresh[k] = -1 - w->fresh[k];
+        }
+    }
+    make_room(w, need);
+    for (int32_t k = 0; k < count; k++) {
+        if (w->fresh[k] < 0) {
+            w->pins[-1 - w->fresh[k]]--;
+        } else {
+            put(w, w->fresh[k]);
+        }
+    }
+    if (w->steps >= w->most) {
+        return 0;
+    }
+    w->schedule[w->steps++] = u;
+    return 1;
+}
+
+static void pin_reads(walk *w, int32_t u, int32_t by)
+{
+    for (int32_t i = w->e->read_at[u]; i < w->e->read_at[u + 1]; i++) {
+        w->pins[w->e->reads[i]] += by;
+    }
+}
+
+/* Runs the makers of v that must run, deepest first; what they read stays as long as they wait. */
+static int bring(walk *w, int32_t v)
+{
+    const lzd_entry *e = w->e;
+    int32_t depth = 0;
+    if (gone(w, v)) {
+        w->wait[depth++] = e->maker[v];
+    }
+    while (depth) {
+        const int32_t u = w->wait[depth - 1];
+        int32_t missing = -1;
+        if (!w->open[u]) {
+            w->open[u] = 1;
+            pin_reads(w, u, 1);
+        }
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1] && missing < 0; i++) {
+            missing = gone(w, e->reads[i]) ? e->reads[i] : -1;
+        }
+        if (missing >= 0) {
+            w->wait[depth++] = e->maker[missing];
+            continue;
+        }
+        depth--;
+        w->open[u] = 0;
+        if (!run_unit(w, u)) {
+            return 0;
+        }
+        pin_reads(w, u, -1);
+    }
+    return 1;
+}
+
+int32_t lzd_evict(const lzd_entry *e, const lzd_rule *rule, int32_t *schedule, int32_t most, int32_t *memory)
+{
+    const int32_t n = e->values + 1, m = e->units + 1;
+    walk w = {e, rule, 0, 0, 0, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, 0, 0, 0, 0, 0, schedule, most, 0};
+    memory += 5 * n;
+    w.wait = memory;
+    w.open = memory + m;
+    w.stack = memory + 2 * m;
+    w.seen = memory + 3 * m;
+    for (int32_t v = 0; v < e->values; v++) {
+        w.slot[v] = -1;
+        w.used[v] = 0;
+        w.pins[v] = 0;
+    }
+    memset(w.open, 0, (size_t)m * sizeof *w.open);
+    memset(w.seen, 0, (size_t)m * sizeof *w.seen);
+    for (int32_t i = 0; i < e->born; i++) {
+        if (e->size[e->first[i]]) {
+            put(&w, e->first[i]);
+        }
+    }
+    for (; w.now < e->steps; w.now++) {
+        const int32_t u = e->base[w.now];
+        pin_reads(&w, u, 1);
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
+            if (!bring(&w, e->reads[i])) {
+                return -1;
+            }
+        }
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
+            w.used[e->reads[i]]++;
+        }
+        if (!run_unit(&w, u)) {
+            return -1;
+        }
+        pin_reads(&w, u, -1);
+    }
+    for (int32_t v = 0; v < e->values; v++) {
+        w.pins[v] = e->keep[v];
+    }
+    for (int32_t v = 0; v < e->values; v++) {
+        if (e->keep[v] && !bring(&w, v)) {
+            return -1;
+        }
+    }
+    return w.steps;
+}
+
+int32_t lzd_tidy(const lzd_entry *e, const int32_t *schedule, int32_t n, int32_t without, int32_t *shorter, int32_t *memory)
+{
+    int32_t *wanted = memory, *left = memory + e->values, *kept = left + e->units;
+    int32_t at = n;
+    for (int32_t v = 0; v < e->values; v++) {
+        wanted[v] = e->keep[v];
+    }
+    memset(left, 0, 2 * (size_t)e->units * sizeof *left);
+    for (int32_t t = 0; t < n; t++) {
+        left[schedule[t]] += t != without;
+    }
+    for (int32_t t = n - 1; t >= 0; t--) {
+        const int32_t u = schedule[t];
+        if (t == without) {
+            continue;
+        }
+        int serves = --left[u] == 0 && !kept[u]; /* every unit runs once */
+        for (int32_t i = e->write_at[u]; i < e->write_at[u + 1]; i++) {
+            serves |= wanted[e->writes[i]];
+        }
+        if (!serves) {
+            continue;
+        }
+        kept[u] = 1;
+        for (int32_t i = e->write_at[u]; i < e->write_at[u + 1]; i++) {
+            wanted[e->writes[i]] = 0;
+        }
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
+            wanted[e->reads[i]] = 1;
+        }
+        shorter[--at] = u;
+    }
+    memmove(shorter, shorter + at, (size_t)(n - at) * sizeof *shorter);
+    return n - at;
+}
+
+typedef struct makings {
+    int32_t count;
+    int32_t *value, *start, *end, *shared; /* shared: 1 it gave its bytes away, 2 it took another's, 4 it stays to the end */
+} makings;
+
+static void begin(makings *m, int32_t *newest, int32_t v, int32_t t)
+{
+    newest[v] = m->count;
+    m->value[m->count] = v;
+    m->start[m->count] = m->end[m->count] = t;
+    m->shared[m->count++] = 0;
+}
+
+/* Which makings of step t take the bytes of ones that end there; makings of the step are first .. after - 1. */
+static void share(const lzd_entry *e, makings *m, const int32_t *newest, int32_t u, int32_t t, int32_t first, int32_t after,
+                  int64_t *alive)
+{
+    for (int32_t i = e->share_at[u]; i < e->share_at[u + 1]; i++) {
+        const int32_t old = newest[e->share_old[i]];
+        int32_t new = first;
+        while (new < after && m->value[new] != e->share_new[i]) {
+            new++;
+        }
+        if (old >= 0 && new < after && m->end[old] == t && !(m->shared[old] & 5) && !(m->shared[new] & 2)) {
+            m->shared[old] |= 1;
+            m->shared[new] |= 2;
+            alive[t] -= e->size[m->value[new]];
+        }
+    }
+}
+
+int64_t lzd_peak(const lzd_entry *e, const int32_t *schedule, int32_t n, int32_t most, int64_t *alive, int32_t *memory)
+{
+    int32_t *newest = memory, *first = memory + e->values;
+    makings m = {0, first + n + 1, first + n + 1 + most, first + n + 1 + 2 * most, first + n + 1 + 3 * most};
+    int64_t peak = 0, sum = 0;
+    for (int32_t v = 0; v < e->values; v++) {
+        newest[v] = -1;
+    }
+    for (int32_t i = 0; i < e->born && m.count < most; i++) {
+        begin(&m, newest, e->first[i], 0);
+    }
+    for (int32_t t = 0; t < n; t++) {
+        const int32_t u = schedule[t];
+        first[t] = m.count;
+        alive[t] = 0;
+        for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
+            if (newest[e->reads[i]] >= 0) {
+                m.end[newest[e->reads[i]]] = t;
+            }
+        }
+        if (m.count + e->write_at[u + 1] - e->write_at[u] > most) {
+            return -1;
+        }
+        for (int32_t i = e->write_at[u]; i < e->write_at[u + 1]; i++) {
+            begin(&m, newest, e->writes[i], t);
+        }
+    }
+    first[n] = m.count;
+    alive[n] = 0;
+    for (int32_t v = 0; v < e->values; v++) {
+        if (e->keep[v] && newest[v] >= 0) {
+            m.end[newest[v]] = n ? n - 1 : 0;
+            m.shared[newest[v]] = 4;
+        }
+        newest[v] = -1;
+    }
+    for (int32_t i = 0; i < e->born; i++) {
+        newest[e->first[i]] = i;
+    }
+    for (int32_t i = 0; i < m.count && n; i++) {
+        sum += m.start[i] == 0 ? e->size[m.value[i]] : 0;
+    }
+    for (int32_t i = 0; i < m.count && n; i++) { /* changes first: bytes that end after a step, then those that begin */
+        alive[m.end[i] + 1] -= e->size[m.value[i]];
+        if (m.start[i]) {
+            alive[m.start[i]] += e->size[m.value[i]];
+        }
+    }
+    alive[0] = n ? sum : 0;
+    for (int32_t t = 1; t < n; t++) {
+        alive[t] += alive[t - 1];
+    }
+    for (int32_t t = 0; t < n; t++) {
+        share(e, &m, newest, schedule[t], t, first[t], first[t + 1], alive);
+        for (int32_t k = first[t]; k < first[t + 1]; k++) {
+            newest[m.value[k]] = k;
+        }
+        peak = alive[t] > peak ? alive[t] : peak;
+    }
+    return peak;
+}

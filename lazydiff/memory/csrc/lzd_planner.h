@@ -1,0 +1,8 @@
+/* All of the C that the planner calls. */
+#ifndef LZD_PLANNER_H
+#define LZD_PLANNER_H
+
+#include "lzd_place.h"
+#include "lzd_remake.h"
+
+#endif
