@@ -23,7 +23,7 @@ def savings(run: EntryCalls, unit_bytes: int, versions: Versions, divided: bool)
 
     "fusion", "order" and "batch split" are judged before anything is repeated to meet a budget: each alone is off, all
     others on. "sharing" (writing a result over an operand that dies) and "recomputation" are judged on the entry as it
-    runs.
+    runs. The scratch of faster kernels (memory/variants.py), which takes only room that is free, is left out.
     """
     known, _ = facts(run, run.units, unit_bytes)
     now = range(len(run.units))

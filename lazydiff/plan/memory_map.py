@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
@@ -131,7 +132,12 @@ def _px(value: float) -> str:
 
 
 def _text(x: float, y: float, text: str, size: float = 11, fill: str = _TEXT, more: str = "") -> str:
-    return f'<text x="{_px(x)}" y="{_px(y)}" font-size="{size:g}" fill="{fill}"{more}>{escape(text)}</text>'
+    return f'<text x="{_px(x)}" y="{_px(y)}" font-size="{size:g}" fill="{fill}"{more}>{_xml(text)}</text>'
+
+
+def _xml(text: str) -> str:
+    """Escaped; a character that XML does not have, such as most controls, becomes U+FFFD."""
+    return escape(re.sub("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text))
 
 
 def _cut(name: str, characters: int) -> str:
@@ -216,7 +222,7 @@ def _box(x: tuple[float, float], y: tuple[float, float], kind: str, name: str, f
     out = [
         f'<rect x="{_px(x[0])}" y="{_px(y[0])}" width="{_px(wide)}" height="{_px(max(high, 0.8))}" '
         f'fill="{_FILL[kind]}" '
-        f'stroke="#ffffff" stroke-width="{0.8 if high > 3 else 0.2}"><title>{escape(facts)}</title></rect>'
+        f'stroke="#ffffff" stroke-width="{0.8 if high > 3 else 0.2}"><title>{_xml(facts)}</title></rect>'
     ]
     room = int((wide - 8) / _CHARACTER)
     if high >= 12 and room >= min(4, len(name)) and name:

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations
 
@@ -112,6 +115,30 @@ def test_a_tiled_update_takes_over_between_its_two_steps():
     lives = entry_lives(plan, entry)
     found = {(v.name, v.is_new): span for v, span in zip(lives.lives, spans(lives), strict=True)}
     assert (found["w", False], found["w", True]) == ((0, 2), (2, 4))
+
+
+@pytest.mark.parametrize("forms", [to_csv, to_trace, to_json, memory_map_svg, str])
+def test_an_entry_without_steps_has_every_form(forms):
+    """The derivative of a constant: zeros, which take neither bytes nor steps."""
+    x = ld.input("x", (3,))
+    plan = ld.compile(f=ld.grad(ld.stop_gradient(x).sum() + x[0] - x[0], [x])[0] * 0.0, g=x * 2.0)
+    empty = Plan(plan.ram_bytes, plan.align, plan.buffers, plan.state, (Entry("none", (), (), ()),), b"", b"")
+    assert forms(empty)
+    assert forms(plan)
+
+
+def test_the_same_text_in_every_process():
+    program = (
+        "from lazydiff.examples import digits; from lazydiff.plan import as_csv, as_trace, memory_map\n"
+        "plan = digits.build(2, '41 KiB')\n"
+        "print(plan, as_csv.to_csv(plan), as_trace.to_trace(plan), memory_map.memory_map_svg(plan), plan.peak)\n"
+        "print(plan.sweep([60000, 42000, 1000]))"
+    )
+    found = set()
+    for seed in ("0", "1"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        found.add(subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, check=True).stdout)
+    assert len(found) == 1
 
 
 # ------------------------------------------------------------------ JSON

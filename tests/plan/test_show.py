@@ -140,6 +140,12 @@ def test_names_are_escaped_in_the_svg():
     assert any('<w & "b">' in (e.text or "") for e in ET.fromstring(memory_map_svg(odd)).iter())
 
 
+def test_a_control_character_in_a_name_leaves_the_svg_readable():
+    plan = tiny()
+    odd = Plan(plan.ram_bytes, 8, plan.buffers, (Symbol("w\x01\x1b", W, (4,), 0),), plan.entries, b"", plan.init)
+    assert any("w\ufffd\ufffd" in (e.text or "") for e in ET.fromstring(memory_map_svg(odd)).iter())
+
+
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_planner_and_the_table_count_the_same_lower_bound(batch):
     """The planner counts from its graph, the table from the plan's steps, rounded up to the alignment of the block."""
