@@ -69,6 +69,12 @@ def test_fusion_saves_what_is_between_maps():
     assert saved(ld.compile(f=x * ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") == 2 * 4096 - 512
 
 
+def test_fusion_saves_the_gradient_that_an_update_eats_in_tiles():
+    x, w = ld.input("x", (1, 512)), ld.param("w", np.ones((512, 64), np.float32))
+    plan = ld.compile(train=ld.train_step((x @ w).sum(), ld.sgd(0.1)))
+    assert saved(plan, "fusion") > 512 * 64 * 4 - 1024
+
+
 def test_fusion_may_cost_its_scratch():
     x = ld.input("x", (64,))
     assert saved(ld.compile(f=ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") < 0
@@ -88,6 +94,7 @@ def test_recomputation_saves_bytes_for_work():
     ((once, done),) = plan.report.work().values()
     assert once < done < 1.1 * once
     assert plan.report.extra_work == extra_percent((once, done)) > 0
+    assert extra_percent((200, 250)) == 25
     assert f"extra work {plan.report.extra_work:25.1f} %" in str(plan)
     assert ld.compile(train=perceptron()).report.extra_work == 0
 
@@ -146,6 +153,16 @@ def test_a_global_norm_waits_for_all_gradients():
     alone = ld.param("w", np.ones(4, np.float32))
     loss = ld.square(ld.input("x", (4,)) * alone).mean()
     assert waits(ld.train_step(loss, ld.clip_by_global_norm(ld.sgd(0.1), 1.0))) == {}
+
+
+def test_a_gradient_on_the_way_to_another_is_no_norm():
+    """Biases as large as the sums: their gradients are what the gradient of w is made of, clipped or not."""
+    w = ld.param("w", np.eye(4, dtype=np.float32))
+    sums = [ld.input(n, (4, 4)) @ w + ld.param(f"b{n}", np.ones((4, 4), np.float32)) for n in "xy"]
+    step = ld.train_step(sum(ld.square(s).sum() for s in sums), ld.clip_by_value(ld.sgd(0.1), 1.0))
+    found = waits(step)
+    assert list(found) == ["w"]
+    assert found["w"].startswith("used 2 times")
 
 
 def test_accumulation_waits_for_the_last_micro_batch():
