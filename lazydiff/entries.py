@@ -56,4 +56,5 @@ def _copy_at_end(entry: EntryCalls, old: Value, new: Value) -> None:
     final = Value(old.dtype, old.elements, old.kind, f"{old.label} (new)", replaces=old)
     copy = copy_call(View(new, (new.elements,), (1,)), "update", "", final)
     entry.units.append(Unit([copy], set(entry.units)))
+    entry.copied.append(old)
     entry.updates = [(o, final if n is new else n) for o, n in entry.updates]

@@ -70,10 +70,12 @@ def _report(asked: dict[str, Step], found: Candidate, remake: bool) -> Report:
         return asked_for if isinstance(asked_for, int) else 1
 
     def waits(name: str) -> Waits:
-        if parts(name) == 1:
-            return steps[name].waits
-        last = f"{parts(name)} micro-batches add to the gradient, so the last of them comes before the update"
-        return *steps[name].waits, *((leaf.name, last) for leaf, _ in steps[name].updates if leaf.op.name == "param")
+        found = list(steps[name].waits)
+        if parts(name) > 1:
+            last = f"{parts(name)} micro-batches add to the gradient, so the last of them comes before the update"
+            found += [(leaf.name, last) for leaf, _ in steps[name].updates if leaf.op.name == "param"]
+        late = "it can't be made in the place of the old value, so it is copied there at the end"
+        return *found, *((old.label, late) for old in entries[name].copied)
 
     return Report(
         cache(lambda: {n: savings(e, unit, written(n), parts(n) > 1) for n, e in entries.items()}),

@@ -119,7 +119,10 @@ class Unit:
 
 @dataclass(slots=True)
 class EntryCalls:
-    """One entry between the graph and the plan. `updates` pairs (state value, new value)."""
+    """One entry between the graph and the plan. `updates` pairs (state value, new value).
+
+    `copied` are states whose new value could not be made in their place: a last unit copies it there.
+    """
 
     name: str
     inputs: dict[str, View]
@@ -127,3 +130,4 @@ class EntryCalls:
     checks: dict[str, tuple[int, int] | None]  # by input: (low, high), or None for finite
     units: list[Unit]
     updates: list[tuple[Value, Value]]
+    copied: list[Value] = field(default_factory=list)

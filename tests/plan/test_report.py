@@ -171,6 +171,16 @@ def test_accumulation_waits_for_the_last_micro_batch():
     assert set(found.values()) == {"4 micro-batches add to the gradient, so the last of them comes before the update"}
 
 
+def test_a_new_value_that_is_copied_at_the_end_waits():
+    """Two states that change places: neither can be written before the other has been read."""
+    a, b = (ld.state(n, np.ones(3, np.float32)) for n in "ab")
+    w = ld.param("w", np.ones(3, np.float32))
+    loss = ld.square(w * ld.input("x", (3,))).sum()
+    found = waits(ld.train_step(loss, ld.sgd(0.1), updates=[(a, b * 2.0), (b, a * 2.0)]))
+    assert set(found) <= {"a", "b"}
+    assert set(found.values()) == {"it can't be made in the place of the old value, so it is copied there at the end"}
+
+
 def test_the_table_groups_parameters_by_reason():
     text = str(ld.compile(train=perceptron(ld.clip_by_global_norm(ld.sgd(0.1), 1.0), parts=2)))
     assert (
