@@ -14,6 +14,8 @@ from lazydiff.memory.schedule import add_update_order
 from lazydiff.memory.select import ROWS
 from lazydiff.memory.selector import Selector
 from lazydiff.passes.again import again
+from lazydiff.passes.early import early
+from lazydiff.passes.masks import masks
 from lazydiff.passes.simplify import simplify
 from lazydiff.passes.split_batch import split
 from lazydiff.plan.model import Kind
@@ -24,13 +26,24 @@ def versions(
 ) -> list[EntryCalls]:
     """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
 
+    Each of these also with what is only compared kept as a byte each, and new states made before the parameter.
+
     The options turn stages off (memory/savings.py).
     """
     roots = simplify(step.roots)
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
     if isinstance(step.micro_batches, int) and divided:
         found = [split(r, step.micro_batches) for r in found]
+    if fused and repeated:
+        found += [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
     return [_entry_calls(store, name, step, r, fused) for r in found]
+
+
+def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:
+    """The roots with masks, and with new states early; None if there is neither."""
+    masked = masks(roots) or roots
+    lean = early(masked, masked[outputs:]) or masked
+    return None if lean is roots else lean
 
 
 def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool) -> EntryCalls:

@@ -43,11 +43,14 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     number: dict[int, int] = {}  # groups as they are found
     reading: dict[int, int] = {}  # by node: the first group that reads it (of nodes that may still join one)
     by_id = {id(n): n for n in order}
+    position = {id(n): k for k, n in enumerate(order)}
 
     def siblings(node: Tensor) -> set[int | None]:
-        """The first group, if any, that reads a computed tensor which this node reads too."""
+        """The first group, if any, that reads a computed tensor which this node reads too, and runs before its users."""
         shared = {id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size}
-        return {min((reading[i] for i in shared if i in reading), key=number.__getitem__, default=None)}
+        first = min((position[id(u)] for u in users.get(id(node), ())), default=len(order))
+        heads = (reading[i] for i in shared if i in reading and position[reading[i]] < first)
+        return {min(heads, key=number.__getitem__, default=None)}
 
     def reads_too(head: int, reads: set[int]) -> None:
         for i in reads:
@@ -57,8 +60,10 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
         if not is_map(node):
             continue
         mine, reads = id(node), {id(i) for i in node.inputs}
-        found = {leader.get(id(u)) for u in users.get(mine, [])} if mine in users else siblings(node)
+        alone = mine not in users or node.options.get("apart")  # passes/early.py
+        found = siblings(node) if alone else {leader.get(id(u)) for u in users[mine]}
         whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype" and mine not in kept)
+        whole = whole and not node.options.get("stored")  # passes/masks.py
         if len(found) == 1 and None not in found and whole:
             head = by_id[next(iter(found))]  # type: ignore[index]
             group, inputs = members[id(head)] | {mine}, (outside[id(head)] | reads) - {mine}
