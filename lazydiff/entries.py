@@ -7,6 +7,7 @@ import numpy as np
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import number
+from lazydiff.memory.apart import apart
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store
 from lazydiff.memory.programs import copy_call
@@ -22,11 +23,19 @@ from lazydiff.plan.model import Kind
 
 
 def versions(
-    store: Store, name: str, step: Step, *, fused: bool = True, repeated: bool = True, divided: bool = True
+    store: Store,
+    name: str,
+    step: Step,
+    *,
+    fused: bool = True,
+    repeated: bool = True,
+    divided: bool = True,
+    spared: bool = True,
 ) -> list[EntryCalls]:
     """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
 
-    Each of these also with what is only compared kept as a byte each, and new states made before the parameter.
+    Each of these also with what is only compared kept as a byte each, and new states made before the parameter; and
+    the one of the lowest peak with gradients apart from their updates, where that lowers it.
 
     The options turn stages off (memory/savings.py).
     """
@@ -34,9 +43,10 @@ def versions(
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
     if isinstance(step.micro_batches, int) and divided:
         found = [split(r, step.micro_batches) for r in found]
-    if fused and repeated:
+    if spared:
         found += [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
-    return [_entry_calls(store, name, step, r, fused) for r in found]
+    made = [_entry_calls(store, name, step, r, fused) for r in found]
+    return made + apart(made) if spared else made
 
 
 def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from lazydiff.entries import versions
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
-from lazydiff.memory.apart import apart
 from lazydiff.memory.budget import LIMIT, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
@@ -128,15 +127,7 @@ def prepare(steps: Mapping[str, Step]) -> Prepared:
     made = [versions(store, name, s) for name, s in steps.items()]
     calls = [c for each in made for e in each for u in e.units for c in u.calls]
     unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
-    return Prepared(dict(steps), store, unit, [_versions(each, unit) for each in made])
-
-
-def _versions(entries: list[EntryCalls], unit: int) -> list[Version]:
-    """The entry's versions, and the best of them with gradients apart where that lowers its bound further."""
-    found = [_version(e, unit) for e in entries]
-    best = min(found, key=lambda v: peak(v.facts, v.orders[0]))
-    better = apart(best.entry, unit, lambda known: min(orders(known), key=lambda s: peak(known, s)))
-    return found if better is best.entry else [*found, _version(better, unit)]
+    return Prepared(dict(steps), store, unit, [[_version(e, unit) for e in each] for each in made])
 
 
 def _version(entry: EntryCalls, unit: int) -> Version:

@@ -1,4 +1,4 @@
-"""Fine-tunes a digit recogniser on the device: train, mount the sensor on its side, recover, all in 80 KiB of RAM.
+"""Fine-tunes a digit recogniser on the device: train, mount the sensor on its side, recover, all in 64 KiB of RAM.
 
     python -m lazydiff.examples.digits [--json] [--out build/demo]
 
@@ -24,7 +24,7 @@ from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.run.heap import count_allocations
 from lazydiff.terminal import progress
 
-RAM = "80 KiB"
+RAM = "64 KiB"
 BATCH = 8
 EPOCHS, FINE_EPOCHS, FINE_IMAGES = 15, 20, 300
 LEARNING_RATE, FINE_LEARNING_RATE, DECAY = 0.05, 0.02, 0.9985

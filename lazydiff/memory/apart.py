@@ -6,42 +6,65 @@ operands until then. Where that makes the peak, a whole gradient made early and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from lazydiff.kernels.program import NO_TILE
 from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.calls import EntryCalls, Unit
 from lazydiff.memory.facts import Facts, facts
-from lazydiff.memory.lives import lives
+from lazydiff.memory.lives import lives, peak
+from lazydiff.memory.lower import alignment_unit
+from lazydiff.memory.schedule import orders
 
 TRIES = 24  # orders of an entry of up to UNITS units; fewer of a longer one
 UNITS = 100
 
 
-def apart(entry: EntryCalls, unit_bytes: int, order: Callable[[Facts], list[int]]) -> EntryCalls:
-    """The entry with gradients apart as long as that lowers the bound of its order; in rounds, the best of each."""
-    tries = TRIES * UNITS // max(UNITS, len(entry.units))
-    known, _ = facts(entry, entry.units, unit_bytes)
-    schedule = order(known)
-    bound = lives(known, schedule).bound_bytes
+def apart(versions: Sequence[EntryCalls]) -> list[EntryCalls]:
+    """The versions in which gradients apart lower the bound, with as many apart as lower it further.
+
+    In rounds: the one that helps most is taken, then the next is looked for.
+    """
+    values = [v for e in versions for u in e.units for c in u.calls for v in (*c.reads, *c.writes)]
+    unit_bytes = alignment_unit(values)
+    found = [(e, _lowered(e, unit_bytes, TRIES // len(versions))) for e in versions]
+    return [low for e, low in found if low is not e]
+
+
+def _lowered(entry: EntryCalls, unit_bytes: int, most_tries: int) -> EntryCalls:
+    best = _ordered(entry, unit_bytes)
+    tries = most_tries * UNITS // max(UNITS, len(entry.units))
     while tries > 0:
-        found = []
-        for n in _suspects(entry, known, schedule)[:tries]:
-            tries -= 1
-            other = _split(entry, entry.units[n])
-            facts_then, _ = facts(other, other.units, unit_bytes)
-            then = order(facts_then)
-            found.append((lives(facts_then, then).bound_bytes, n, other, facts_then, then))
-        if not found or min(found, key=lambda f: f[:2])[0] >= bound:
+        found = [_ordered(_split(best.entry, best.entry.units[n]), unit_bytes) for n in _suspects(best)[:tries]]
+        tries -= len(found)
+        least = min(found, key=lambda f: f.bound_bytes, default=best)
+        if least.bound_bytes >= best.bound_bytes:
             break
-        bound, _, entry, known, schedule = min(found, key=lambda f: f[:2])
-    return entry
+        best = least
+    return best.entry
 
 
-def _suspects(entry: EntryCalls, known: Facts, schedule: Sequence[int]) -> list[int]:
-    """Tiled units that run at the peak or later and read a value alive at it, the one with the most such bytes first."""
-    found = lives(known, schedule)
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """An entry in the order of the lowest bound."""
+
+    entry: EntryCalls
+    facts: Facts
+    schedule: list[int]
+    bound_bytes: int
+
+
+def _ordered(entry: EntryCalls, unit_bytes: int) -> _Ordered:
+    known, _ = facts(entry, entry.units, unit_bytes)
+    bound, _, schedule = min((peak(known, s), n, s) for n, s in enumerate(orders(known)))
+    return _Ordered(entry, known, schedule, bound)
+
+
+def _suspects(ordered: _Ordered) -> list[int]:
+    """Tiled units that run at the peak or later and read values alive at it, the one with the most such bytes first."""
+    units, known = ordered.entry.units, ordered.facts
+    found = lives(known, ordered.schedule)
     change = [0] * (found.steps + 1)
     for i in found.intervals:
         change[i.start] += i.size_bytes
@@ -52,7 +75,7 @@ def _suspects(entry: EntryCalls, known: Facts, schedule: Sequence[int]) -> list[
         if alive > most:
             most, at = alive, t
     held = {m.value for m in found.makings if m.start <= at <= m.end}
-    late = [n for n in schedule[at:] if len(entry.units[n].calls) > 1]
+    late = [n for n in ordered.schedule[at:] if len(units[n].calls) > 1]
     sizes = {n: sum(known.sizes[v] for v in known.reads[n] if v in held) for n in late}
     return sorted((n for n in late if sizes[n]), key=lambda n: (-sizes[n], n))
 

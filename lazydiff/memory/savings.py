@@ -14,16 +14,22 @@ from lazydiff.memory.schedule import as_written, orders
 class Versions(Protocol):
     """Selects an entry's calls afresh, each way to write it, with some stages off."""
 
-    def __call__(self, *, fused: bool = True, repeated: bool = True, divided: bool = True) -> Sequence[EntryCalls]:
-        """Without `fused` each map is alone, without `repeated` all is computed once, without `divided` one batch."""
+    def __call__(
+        self, *, fused: bool = True, repeated: bool = True, divided: bool = True, spared: bool = True
+    ) -> Sequence[EntryCalls]:
+        """Without `fused` each map is alone, without `repeated` all is computed once, without `divided` one batch.
+
+        Without `spared` there are no masks of a byte an element, and no state is updated before its parameter.
+        """
 
 
 def savings(run: EntryCalls, unit_bytes: int, versions: Versions, divided: bool) -> dict[str, int]:
     """Bytes by stage, in the planner's order; less than 0 where a stage cost some. `divided`: in micro-batches.
 
-    "fusion", "order" and "batch split" are judged before anything is repeated to meet a budget: each alone is off, all
-    others on. "sharing" (writing a result over an operand that dies) and "recomputation" are judged on the entry as it
-    runs. The scratch of faster kernels (memory/variants.py), which takes only room that is free, is left out.
+    "fusion", "saving less", "order" and "batch split" are judged before anything is repeated to meet a budget: each
+    alone is off, all others on. "sharing" (writing a result over an operand that dies) and "recomputation" are judged
+    on the entry as it runs. The scratch of faster kernels (memory/variants.py), which takes only room that is free, is
+    left out.
     """
     known, _ = facts(run, run.units, unit_bytes)
     now = range(len(run.units))
@@ -37,6 +43,7 @@ def savings(run: EntryCalls, unit_bytes: int, versions: Versions, divided: bool)
     free = best(plain)
     return {
         "fusion": best(versions(fused=False)) - free,
+        "saving less": best(versions(spared=False)) - free,
         "sharing": lives(known, now, in_place=False).bound_bytes - bound,
         "order": best(plain, lambda each: [as_written(each)]) - free,
         "recomputation": best(versions(repeated=False)) - bound,
@@ -46,6 +53,6 @@ def savings(run: EntryCalls, unit_bytes: int, versions: Versions, divided: bool)
 
 def work(run: EntryCalls, unit_bytes: int, versions: Versions) -> tuple[int, int]:
     """Multiply-adds of the entry with nothing computed twice, and as it runs."""
-    (once,) = versions(repeated=False)
+    once, *_ = versions(repeated=False, spared=False)
     first, second = (sum(facts(e, e.units, unit_bytes)[0].cost) for e in (once, run))
     return first, second

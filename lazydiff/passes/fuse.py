@@ -46,7 +46,7 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     position = {id(n): k for k, n in enumerate(order)}
 
     def siblings(node: Tensor) -> set[int | None]:
-        """The first group, if any, that reads a computed tensor which this node reads too, and runs before its users."""
+        """The first group, if any, that reads a computed tensor which this node reads too and runs before its users."""
         shared = {id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size}
         first = min((position[id(u)] for u in users.get(id(node), ())), default=len(order))
         heads = (reading[i] for i in shared if i in reading and position[reading[i]] < first)

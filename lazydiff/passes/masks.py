@@ -24,8 +24,8 @@ def masks(roots: Sequence[Tensor]) -> list[Tensor] | None:
 
     def keeps(node: Tensor) -> bool:
         """True if an operand, of this size and made in the forward pass, is there for the sake of this node."""
-        operands = [base(i) for i in node.inputs]
-        return any(b.op.kind != "leaf" and b.dtype.is_float and b.size >= node.size and id(b) in before for b in operands)
+        kept = [b for i in node.inputs if id(b := base(i)) in before and b.op.kind != "leaf"]
+        return any(b.dtype.is_float and b.size >= node.size for b in kept)
 
     chosen = {id(n) for n in order if id(n) in asked and id(n) not in before and is_map(n) and keeps(n)}
     if not chosen:

@@ -18,7 +18,7 @@ def network(ram=None, batch=16, momentum=0.9, hidden=24, trainable=None, parts=N
     logits = ld.relu(x @ w) @ v
     loss, optimizer = ld.cross_entropy(logits, y).mean(), ld.sgd(0.1, momentum=momentum)
     step = ld.train_step(loss, optimizer, trainable=trainable, micro_batches=parts)
-    return ld.compile(train=step, infer=ld.argmax(logits), ram=ram)
+    return ld.compile(train=step, infer=ld.argmax(logits), ram=ram, recompute="none")
 
 
 def refusal(ram, **options):

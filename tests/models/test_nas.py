@@ -45,7 +45,7 @@ def test_what_the_search_finds():
     found = nas.run("second")
     table = nas.ram_table()
     assert table.min() < found.cell_ram_bytes < table.max()
-    assert found.accuracy > 0.85
+    assert found.accuracy > 0.8
     assert found.cell != ("identity",) * 3
 
 

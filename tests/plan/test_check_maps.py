@@ -1,5 +1,6 @@
 """Maps and tiles that break a rule: the Python checker and the C checker both refuse every one."""
 
+import numpy as np
 import pytest
 
 import lazydiff as ld
@@ -156,8 +157,10 @@ def test_a_tile_that_the_map_does_not_read_as_its_rows_lie(plan):
     refused(with_program(dims=(program.dims[0] - 1, *program.dims[1:])), "as its rows lie")
 
 
-def test_a_tiled_pair_that_writes_what_it_still_reads(plan):
+def test_a_tiled_pair_that_writes_what_it_still_reads():
     """The product would read, for its second tile, what the map wrote after the first."""
+    w = ld.param("w", np.ones((40, 4), np.float32))
+    plan = ld.compile(train=ld.train_step(ld.square(ld.input("x", (4, 40)) @ w).sum(), ld.sgd(0.1)))
     at = max(i for i, s in enumerate(plan.entries[0].steps) if s.tile_rows > 0)
     step, following = plan.entries[0].steps[at : at + 2]
     weight = next(b for b in following.reads if plan.buffers[b].kind == Kind.PARAMS)

@@ -86,11 +86,11 @@ def test_a_step_leaves_no_byte_behind_and_allocates_what_the_readme_says(interpr
         assert said["left"] == 0
 
 
-def test_the_demo_network_trains_in_a_heap_of_212_kib(tmp_path):
+def test_the_demo_network_trains_in_a_heap_of_208_kib(tmp_path):
     plan, batches = demo()
     write_case(tmp_path, plan, "train", batches, ("loss",))
     losses, _ = train_on_desktop(plan, batches)
-    lines = run_unix("mpy_run.py", tmp_path, heap="212k")
+    lines = run_unix("mpy_run.py", tmp_path, heap="208k")
     np.testing.assert_allclose(outputs(lines, "loss", "<f8"), losses, rtol=1e-5)
 
 
