@@ -136,7 +136,7 @@ def test_no_optimizer_keeps_a_gradient_of_a_dense_weight(name):
 def test_the_bias_corrections_are_computed_once_for_all_parameters():
     def steps(count):
         x = ld.input("x", (4, 5))
-        weights = [ld.param(f"w{i}", np.full((5, 5), 0.1 * (i + 1), np.float32)) for i in range(count)]
+        weights = [ld.param(f"w{i}", np.full((5, 60), 0.1 * (i + 1), np.float32)) for i in range(count)]
         loss = sum((ld.square(x @ w).mean() for w in weights[1:]), start=ld.square(x @ weights[0]).mean())
         return ld.compile(train=ld.train_step(loss, ld.adam(ld.exponential_decay(0.1, 0.5, 3)))).entry("train").steps
 
