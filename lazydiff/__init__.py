@@ -20,6 +20,7 @@ from lazydiff.errors import (
     ShapeError,
     ToolError,
 )
+from lazydiff.frontend.clipping import clip_by_global_norm, clip_by_value
 from lazydiff.frontend.incremental import incremental
 from lazydiff.frontend.losses import (
     bce,
@@ -41,8 +42,6 @@ from lazydiff.frontend.optim import (
     adagrad,
     adam,
     adamw,
-    clip_by_global_norm,
-    clip_by_value,
     lion,
     rmsprop,
     sgd,

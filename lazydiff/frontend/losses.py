@@ -200,15 +200,15 @@ def smooth_l1(prediction: Tensor, target: Operand, beta: float = 1.0, reduction:
 
 
 def _bounded_log(p: Tensor) -> Tensor:
-    """max(log(p), -100) as torch's bce has it; where p is 0 (or less) -100 with a derivative of 0, not of infinity."""
-    return e.where(p > 0.0, e.maximum(e.log(e.where(p > 0.0, p, 1.0)), -100.0), -100.0)
+    """max(log(p), -100) as torch's bce has it; where p <= 0 that is -100 with a derivative of 0; NaN stays."""
+    return e.where(p <= 0.0, -100.0, e.maximum(e.log(e.where(p <= 0.0, 1.0, p)), -100.0))
 
 
 def bce(probability: Tensor, target: Operand, reduction: str = "mean") -> Tensor:
     """-(t log p + (1 - t) log(1 - p)) with each logarithm at least -100, so that p = 0 and p = 1 cost 100 at most.
 
-    Where a logarithm is at that bound its derivative is 0 (torch divides by 1e-12 there). bce_with_logits is the more
-    accurate one.
+    NaN costs NaN. Where a logarithm is at that bound its derivative is 0 (torch divides by 1e-12 there).
+    bce_with_logits is the more accurate one.
     """
     t = _target(target, probability)
     return _reduced(-(t * _bounded_log(probability) + (1.0 - t) * _bounded_log(1.0 - probability)), reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +17,6 @@ from lazydiff.graph.node import Operand, Tensor, constant, user_line
 from lazydiff.ops import elementwise as e
 from lazydiff.ops.functions import expm1
 from lazydiff.ops.leaves import state
-from lazydiff.ops.reductions import sum
 
 Updates: TypeAlias = list[tuple[Tensor, Tensor]]
 Rate: TypeAlias = float | Tensor | Schedule
@@ -280,36 +279,3 @@ def lion(
         return [(m, _average(b2, m, g)), (w, e.fma(back, _with_decay(w, move, weight_decay, no_decay), w))]
 
     return Optimizer(name, rule, _counted(name, learning_rate))
-
-
-def clip_by_value(optimizer: Optimizer, limit: float) -> Optimizer:
-    """The optimizer on gradients whose elements are kept in -limit .. limit; costs no bytes. NaN passes."""
-    if not limit > 0:
-        raise GraphError(f"{user_line()}: clip_by_value to {limit!r}; it is positive")
-
-    def rule(w: Tensor, g: Tensor, shared: Tensor | None) -> Updates:
-        return optimizer.rule(w, e.minimum(e.maximum(g, -limit), limit), shared)
-
-    return replace(optimizer, rule=rule)
-
-
-def clip_by_global_norm(optimizer: Optimizer, limit: float) -> Optimizer:
-    """The optimizer on gradients g * min(1, limit / norm), norm = sqrt(sum of the squares of all gradients) as optax.
-
-    The norm must be known before the first update, so **all gradients exist at once**: this costs the bytes of every
-    trained parameter, and no update is fused into the product that makes its gradient. clip_by_value costs nothing.
-    """
-    if not limit > 0:
-        raise GraphError(f"{user_line()}: clip_by_global_norm to {limit!r}; it is positive")
-
-    def prepare(gradients: list[Tensor]) -> list[Tensor]:
-        found = optimizer.prepare(gradients)
-        dtype = found[0].dtype
-        squares = [e.astype(sum(e.square(g)), dtype) for g in found]
-        total = squares[0]
-        for s in squares[1:]:
-            total = total + s
-        scale = limit / e.maximum(e.sqrt(total), limit)  # 1 up to the limit, without a division by 0
-        return [g * e.astype(scale, g.dtype) for g in found]
-
-    return replace(optimizer, prepare=prepare)

@@ -44,8 +44,8 @@ def _checked_name(name: object) -> str:
 
 def input(name: str, shape: tuple[int, ...] | int, dtype: Dtype = f32) -> Tensor:  # noqa: A001 - the field's word
     """An array that the caller gives at each run. `shape` is fixed; a 0-d input is a number."""
-    if name == "out":
-        raise GraphError(f"{user_line()}: an input can't be named 'out': a Session's calls take out= for results")
+    if name in ("out", "changed"):
+        raise GraphError(f"{user_line()}: an input can't be named {name!r}: a Session's calls take {name}=")
     if not isinstance(dtype, Dtype):
         raise DtypeError(
             f"{user_line()}: input {name!r}: dtype must be one of ld.f32 f64 i32 u8 i8 bool_, not {dtype!r}"

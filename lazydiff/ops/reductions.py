@@ -72,12 +72,12 @@ def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa
 
 
 def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
-    """Greatest element over axes; NaN wins. The gradient is shared equally between ties."""
+    """Greatest element over axes; NaN wins, with a gradient of 0. Else the gradient is shared equally between ties."""
     return _reduction("max", x, axis, keepdims)
 
 
 def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:  # noqa: A001 - NumPy's name
-    """Least element over axes; NaN wins. The gradient is shared equally between ties."""
+    """Least element over axes; NaN wins, with a gradient of 0. Else the gradient is shared equally between ties."""
     return _reduction("min", x, axis, keepdims)
 
 

@@ -52,6 +52,7 @@ BAD = {
     "shape": (ld.ShapeError, lambda x, y: ld.input("q", (0,))),
     "name": (ld.GraphError, lambda x, y: ld.input("", (1,))),
     "name out": (ld.GraphError, lambda x, y: ld.input("out", (1,))),
+    "name changed": (ld.GraphError, lambda x, y: ld.input("changed", (1,))),
     "grad of many": (ld.GraphError, lambda x, y: ld.grad(x, x)),
     "no parameter": (ld.GraphError, lambda x, y: ld.train_step(x.sum(), ld.sgd(0.1))),
     "if": (ld.GraphError, lambda x, y: bool(x > 0)),
