@@ -45,6 +45,7 @@ typedef struct lzd_entry {
 typedef struct lzd_rule {
     int64_t budget;
     int64_t small;
+    int64_t patience;
     int32_t work;
     int32_t distance;
     const int32_t *weight;

@@ -21,6 +21,7 @@ typedef struct walk {
     int32_t *stack; /* of work_of */
     int32_t *seen;  /* by unit: the number of the last search that met it */
     int32_t search;
+    int64_t patience; /* looks at values and units that are left */
     int32_t *schedule;
     int32_t most, steps;
 } walk;
@@ -53,16 +54,17 @@ static int32_t next_use(const walk *w, int32_t v)
     return at < w->e->use_at[v + 1] ? w->e->uses[at] : -1;
 }
 
-/* The work of all units that must run to make v again. */
-static int64_t work_of(walk *w, int32_t v)
+/* The work of all units that must run to make v again, or a part of it that is more than `enough`. */
+static int64_t work_of(walk *w, int32_t v, int64_t enough)
 {
     const lzd_entry *e = w->e;
     int64_t total = 0;
     int32_t depth = 1;
     w->stack[0] = e->maker[v];
     w->seen[e->maker[v]] = ++w->search;
-    while (depth) {
+    while (depth && total <= enough) {
         const int32_t u = w->stack[--depth];
+        w->patience--;
         total += e->cost[u];
         for (int32_t i = e->read_at[u]; i < e->read_at[u + 1]; i++) {
             const int32_t r = e->reads[i];
@@ -75,8 +77,8 @@ static int64_t work_of(walk *w, int32_t v)
     return total;
 }
 
-/* How dear it is to drop v; -1 if nobody reads it any more, INT64_MAX if it must stay. */
-static int64_t score(walk *w, int32_t v)
+/* How dear it is to drop v; -1 if nobody reads it any more, INT64_MAX if it must stay. Exact where it is at most `best`. */
+static int64_t score(walk *w, int32_t v, int64_t best)
 {
     const int32_t next = next_use(w, v);
     if (w->pins[v] || (w->e->maker[v] < 0 && next >= 0)) {
@@ -88,23 +90,30 @@ static int64_t score(walk *w, int32_t v)
     if (w->e->until[v] < next) {
         return INT64_MAX;
     }
-    int64_t work = w->rule->work ? work_of(w, v) : w->e->cost[w->e->maker[v]];
-    work = (work < MOST_WORK ? work : MOST_WORK) * w->rule->weight[v] >> 4;
+    const int64_t gain = w->e->size[v] * (w->rule->distance ? next - w->now + 1 : 1), weight = w->rule->weight[v];
+    int64_t enough = MOST_WORK; /* more work than this is a score above best */
+    if (best < (MOST_WORK << 20) / gain) {
+        const int64_t weighted = ((best + 1) * gain + (1 << 20) - 1) >> 20;
+        enough = ((weighted << 4) + weight - 1) / weight - 1;
+    }
+    int64_t work = w->rule->work ? work_of(w, v, enough) : w->e->cost[w->e->maker[v]];
+    work = (work < MOST_WORK ? work : MOST_WORK) * weight >> 4;
     work = work < MOST_WORK ? work : MOST_WORK;
-    return (work << 20) / (w->e->size[v] * (w->rule->distance ? next - w->now + 1 : 1));
+    return (work << 20) / gain;
 }
 
 /* Drops values until there are `need` bytes, or nothing can be dropped. */
 static void make_room(walk *w, int64_t need)
 {
-    while (w->bytes + need > w->rule->budget) {
+    while (w->bytes + need > w->rule->budget && w->patience > 0) {
         int64_t best = INT64_MAX;
         int32_t victim = -1;
+        w->patience -= w->present;
         for (int small = 0; small < 2 && victim < 0; small++) {
             for (int32_t i = 0; i < w->present; i++) {
                 const int32_t v = w->list[i];
                 if ((w->e->size[v] < w->rule->small) == small) {
-                    const int64_t s = score(w, v);
+                    const int64_t s = score(w, v, best);
                     if (s < best || (s == best && s != INT64_MAX && v < victim)) {
                         best = s;
                         victim = v;
@@ -156,7 +165,7 @@ static int run_unit(walk *w, int32_t u)
             put(w, w->fresh[k]);
         }
     }
-    if (w->steps >= w->most) {
+    if (w->steps >= w->most || w->patience <= 0) {
         return 0;
     }
     w->schedule[w->steps++] = u;
@@ -205,7 +214,8 @@ static int bring(walk *w, int32_t v)
 int32_t lzd_evict(const lzd_entry *e, const lzd_rule *rule, int32_t *schedule, int32_t most, int32_t *memory)
 {
     const int32_t n = e->values + 1, m = e->units + 1;
-    walk w = {e, rule, 0, 0, 0, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, 0, 0, 0, 0, 0, schedule, most, 0};
+    walk w = {e, rule, 0, 0, 0, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, 0, 0, 0, 0, 0,
+              rule->patience, schedule, most, 0};
     memory += 5 * n;
     w.wait = memory;
     w.open = memory + m;

@@ -28,13 +28,14 @@ typedef struct lzd_entry {
 typedef struct lzd_rule {
     int64_t budget;       /* bytes */
     int64_t small;        /* values below this size are dropped only when nothing else is left */
+    int64_t patience;     /* so many looks at values and units, then the walk is given up */
     int32_t work;         /* a score counts all units that must run again; else the maker alone */
     int32_t distance;     /* a score counts the base steps until the next read */
     const int32_t *weight; /* by value, in 16ths, below 2^16: what its score is multiplied with */
 } lzd_rule;
 
 /* Walks the base schedule as memory/recompute/evict.py says. Returns how many steps were written to `schedule`, or -1 if
-   they were more than most. memory: 4 * (8 * values + 4 * units + 8) bytes. */
+   they were more than most, or patience ran out. memory: 4 * (8 * values + 4 * units + 8) bytes. */
 int32_t lzd_evict(const lzd_entry *entry, const lzd_rule *rule, int32_t *schedule, int32_t most, int32_t *memory);
 
 /* The schedule of n steps without the one at `without` (-1: with all) and then without repeats that make nothing that is

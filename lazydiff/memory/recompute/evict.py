@@ -26,6 +26,7 @@ from lazydiff.memory.facts import Facts
 Schedule = npt.NDArray[np.int32]
 
 MOST_REPEATS = 4  # a schedule may have so many times the steps of its base
+PATIENCE = 10_000_000  # looks at values and units in one walk, about 20 ms
 SMALL = 256  # a value of the largest one's bytes divided by this is small
 
 
@@ -41,7 +42,7 @@ class Ground:
     """One base schedule, in which every unit stands once, as the C wants it; walks over it, and judgements."""
 
     def __init__(self, facts: Facts, base: Sequence[int]) -> None:
-        self.facts, self.base = facts, list(base)
+        self.facts, self.base, self.plain = facts, list(base), np.array(base, np.int32)
         c = extension()
         uses, until = _uses(facts, base), _until(facts, base)
         use_at, use = _flat(uses)
@@ -75,10 +76,10 @@ class Ground:
         self._even = np.full(len(facts.sizes), 16, np.int32)
 
     def walk(self, rule: Rule, budget: int, weights: npt.NDArray[np.int32] | None = None) -> Schedule | None:
-        """The schedule of a walk, its useless repeats left out; None if it grew too long. `weights`: in 16ths."""
+        """The schedule of a walk without its useless repeats; None if it grew or took too long. `weights`: in 16ths."""
         c = extension()
         weight = pointer("int32_t", self._even if weights is None else weights)
-        struct = c.ffi.new("lzd_rule *", [budget, self._small, rule.work, rule.distance, weight])
+        struct = c.ffi.new("lzd_rule *", [budget, self._small, PATIENCE, rule.work, rule.distance, weight])
         n = c.lib.lzd_evict(self._entry, struct, pointer("int32_t", self._out), self._most, self._memory)
         return self.tidy(self._out[:n].copy()) if n >= 0 else None
 

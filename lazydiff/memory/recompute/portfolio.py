@@ -61,10 +61,10 @@ def cheapest(cases: Sequence[Case], budget: int) -> tuple[int, list[int]] | None
             if peak(facts, base) <= budget:
                 return n, list(base)
     grounds = {
-        Ground(facts, base): n
+        ground: n
         for n, (facts, schedules) in enumerate(cases)
         if facts.reads and needed(facts)[0] <= budget
-        for base in schedules
+        for ground in _grounds(facts, schedules)
     }
     walked = sorted(_walks(list(grounds), budget), key=lambda w: w.key)
     if not walked:
@@ -78,14 +78,13 @@ def lowest(facts: Facts, schedules: Sequence[Sequence[int]]) -> list[int]:
     """A schedule whose peak is as low as any method gets it, whatever the work."""
     if not facts.reads:
         return list(schedules[0])
-    grounds = [Ground(facts, base) for base in schedules]
-    plain = [np.array(base, np.int32) for base in schedules]
-    high, n = min((g.peak(s), n) for n, (g, s) in enumerate(zip(grounds, plain, strict=True)))
-    best: Schedule = plain[n]
+    grounds = _grounds(facts, schedules)
+    high, n = min((g.peak(g.plain), n) for n, g in enumerate(grounds))
+    best = grounds[n].plain
     low = needed(facts)[0]
     while high - low > high // 64:
         target = (low + high) // 2
-        found = min(_walks(grounds, target), key=lambda w: w.key, default=None)
+        found = min(_walks(grounds, target, RULES[:2], TARGETS[:1]), key=lambda w: w.key, default=None)
         if found is not None and target + found.over < high:
             high, best = target + found.over, found.schedule
         if found is None or found.over:
@@ -131,11 +130,19 @@ def needed(facts: Facts) -> tuple[int, int]:
     return best
 
 
-def _walks(grounds: Sequence[Ground], budget: int) -> Iterator[_Walked]:
+def _grounds(facts: Facts, schedules: Sequence[Sequence[int]]) -> list[Ground]:
+    """Base schedules worth a walk: those whose own peak is not far above the lowest."""
+    peaks = [peak(facts, base) for base in schedules]
+    return [Ground(facts, b) for b, p in zip(schedules, peaks, strict=True) if 2 * p <= 3 * min(peaks)]
+
+
+def _walks(
+    grounds: Sequence[Ground], budget: int, rules: Sequence[Rule] = RULES, targets: Sequence[int] = TARGETS
+) -> Iterator[_Walked]:
     left = max([EFFORT, *(len(g.base) for g in grounds)])
     number = 0
-    for rule in RULES:
-        for percent in TARGETS:
+    for rule in rules:
+        for percent in targets:
             for ground in grounds:
                 if left < len(ground.base):
                     return
