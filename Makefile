@@ -53,6 +53,7 @@ sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 
 bench: $(BIN)/.dev ## the numbers in the README
 	$(RUN) -m tools.bench
+	$(RUN) -m tools.bench.planner
 
 accuracy: $(BIN)/.dev ## the worst error of each function over all floats; an hour or two
 	$(RUN) tools/accuracy.py

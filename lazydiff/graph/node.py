@@ -21,6 +21,7 @@ Operand: TypeAlias = "Tensor | Scalar | np.ndarray"
 Attrs = tuple[tuple[str, object], ...]
 Partial: TypeAlias = Callable[..., "Tensor"]
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_EXAMPLES = os.path.join(_PACKAGE, "examples")
 _source: ContextVar[str | None] = ContextVar("lazydiff_source", default=None)
 
 
@@ -261,7 +262,7 @@ def user_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) or name.startswith(os.path.join(_PACKAGE, "examples")):
+        if not name.startswith(_PACKAGE) or name.startswith(_EXAMPLES):
             break
         frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazydiff.graph.node import Op, Tensor, declare, make
+from lazydiff.graph.node import Op, Tensor, declare, make, source_of
 from lazydiff.graph.walk import base, topological
 from lazydiff.passes.fuse import is_map
 
@@ -49,7 +49,7 @@ def again(roots: Sequence[Tensor]) -> list[Tensor] | None:
                 break
         return total
 
-    for b in reversed(list(crossing.values())):
+    for b in sorted(crossing.values(), key=lambda b: position[id(b)]):  # so a cost counts all that it leads to
         if is_map(b) and b.op.name in CHEAP and b.dtype.is_float and id(b) not in fixed:
             chosen.add(id(b))
             if b.op.kind == "leaf" or cost(b, b.size, MAX_NODES) > MAX_NODES:
@@ -76,7 +76,8 @@ def again(roots: Sequence[Tensor]) -> list[Tensor] | None:
         for i in n.inputs:
             b = base(i)
             if k > loss and not n.op.view and id(b) in chosen:
-                inputs.append(copy(i, k, b.size, {}))
+                with source_of(b):
+                    inputs.append(copy(i, k, b.size, {}))
             else:
                 inputs.append(done[id(i)])
         done[id(n)] = n if tuple(inputs) == n.inputs else make(n.op, inputs, n.options, n.data)
