@@ -54,3 +54,48 @@ typedef struct lzd_rule {
 int32_t lzd_evict(const lzd_entry *entry, const lzd_rule *rule, int32_t *schedule, int32_t most, int32_t *memory);
 int32_t lzd_tidy(const lzd_entry *entry, const int32_t *schedule, int32_t n, int32_t without, int32_t *shorter, int32_t *memory);
 int64_t lzd_peak(const lzd_entry *entry, const int32_t *schedule, int32_t n, int32_t most, int64_t *alive, int32_t *memory);
+
+#define LZD_WORDS ...
+
+typedef struct lzd_small {
+    int32_t values;
+    int32_t units;
+    const int64_t *size;
+    const int64_t *cost;
+    const uint64_t *reads;
+    const uint64_t *writes;
+    const uint64_t *needs;
+    const uint64_t *after;
+    const uint8_t *once;
+    const int32_t *share_at, *share_old, *share_new;
+    const uint64_t *born;
+    const uint64_t *keep;
+    int32_t in_order;
+} lzd_small;
+
+size_t lzd_cheapest_bytes(int32_t node_limit);
+
+int lzd_cheapest(const lzd_small *entry, int64_t budget, int32_t node_limit, int32_t *schedule, int32_t most, int32_t *length,
+                 int32_t *nodes, void *memory);
+
+typedef struct lzd_stages {
+    int32_t stages;
+    int32_t classes;
+    int32_t slots;
+    const int32_t *of;
+    const int32_t *first;
+    const int32_t *last;
+    const int32_t *input;
+    const int32_t *gradient;
+    const int32_t *pass;
+    const int64_t *pass_cost;
+    const int32_t *keep;
+    const int64_t *keep_cost;
+    const int32_t *held;
+    const uint8_t *output;
+    const int32_t *back;
+    const int32_t *both;
+    const int64_t *both_cost;
+} lzd_stages;
+
+void lzd_chain(const lzd_stages *chain, int64_t *cost);

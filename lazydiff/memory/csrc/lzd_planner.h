@@ -2,6 +2,7 @@
 #ifndef LZD_PLANNER_H
 #define LZD_PLANNER_H
 
+#include "lzd_exact.h"
 #include "lzd_place.h"
 #include "lzd_remake.h"
 

@@ -584,62 +584,268 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 48), // lzd_buffers const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 41), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 65), // lzd_buffers const *
 /*  2 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
 /*  3 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  4 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t *
 /*  6 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /*  7 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 54), // void *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 75), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // lzd_entry const *
-/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 41), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 68), // lzd_small const *
+/* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
-/* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
-/* 19 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 50), // lzd_rule const *
-/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
-/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
+/* 15 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 17 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 66), // lzd_entry const *
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
+/* 23 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 24 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
-/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 32 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
+/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 30 */ _CFFI_OP(_CFFI_OP_POINTER, 67), // lzd_rule const *
+/* 31 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 32 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 34 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 35 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
-/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(lzd_buffers const *, int64_t)
-/* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 45 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 47 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
-/* 48 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 49 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 50 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
-/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 53), // uint8_t const *
-/* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 35 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
+/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
+/* 39 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 43 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
+/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 70), // size_t()(int32_t)
+/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 56 */ _CFFI_OP(_CFFI_OP_FUNCTION, 70), // size_t()(lzd_buffers const *, int64_t)
+/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION, 75), // void()(lzd_stages const *, int64_t *)
+/* 61 */ _CFFI_OP(_CFFI_OP_POINTER, 69), // lzd_stages const *
+/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 64 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
+/* 65 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
+/* 66 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 67 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
+/* 68 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_small
+/* 69 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_stages
+/* 70 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 71 */ _CFFI_OP(_CFFI_OP_POINTER, 72), // uint64_t const *
+/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 74), // uint8_t const *
+/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
+
+static void _cffi_d_lzd_chain(lzd_stages const * x0, int64_t * x1)
+{
+  lzd_chain(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_chain(PyObject *self, PyObject *args)
+{
+  lzd_stages const * x0;
+  int64_t * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "lzd_chain", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(61), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_stages const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(61), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(5), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(5), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_chain(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_chain _cffi_d_lzd_chain
+#endif
+
+static int _cffi_d_lzd_cheapest(lzd_small const * x0, int64_t x1, int32_t x2, int32_t * x3, int32_t x4, int32_t * x5, int32_t * x6, void * x7)
+{
+  return lzd_cheapest(x0, x1, x2, x3, x4, x5, x6, x7);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_cheapest(PyObject *self, PyObject *args)
+{
+  lzd_small const * x0;
+  int64_t x1;
+  int32_t x2;
+  int32_t * x3;
+  int32_t x4;
+  int32_t * x5;
+  int32_t * x6;
+  void * x7;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+
+  if (!PyArg_UnpackTuple(args, "lzd_cheapest", 8, 8, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_small const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int64_t);
+  if (x1 == (int64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = _cffi_to_c_int(arg4, int32_t);
+  if (x4 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_cheapest(x0, x1, x2, x3, x4, x5, x6, x7); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_cheapest _cffi_d_lzd_cheapest
+#endif
+
+static size_t _cffi_d_lzd_cheapest_bytes(int32_t x0)
+{
+  return lzd_cheapest_bytes(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_cheapest_bytes(PyObject *self, PyObject *arg0)
+{
+  int32_t x0;
+  size_t result;
+  PyObject *pyresult;
+
+  x0 = _cffi_to_c_int(arg0, int32_t);
+  if (x0 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_cheapest_bytes(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_cheapest_bytes _cffi_d_lzd_cheapest_bytes
+#endif
 
 static int32_t _cffi_d_lzd_evict(lzd_entry const * x0, lzd_rule const * x1, int32_t * x2, int32_t x3, int32_t * x4)
 {
@@ -668,28 +874,28 @@ _cffi_f_lzd_evict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(21), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(30), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (lzd_rule const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(30), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg2, (char **)&x2);
+      _cffi_type(14), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -699,10 +905,10 @@ _cffi_f_lzd_evict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg4, (char **)&x4);
+      _cffi_type(14), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -758,10 +964,10 @@ _cffi_f_lzd_first_fit(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(22), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -870,19 +1076,19 @@ _cffi_f_lzd_peak(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(21), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(22), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -905,10 +1111,10 @@ _cffi_f_lzd_peak(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg5, (char **)&x5);
+      _cffi_type(14), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1109,19 +1315,19 @@ _cffi_f_lzd_tidy(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(21), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(22), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1135,19 +1341,19 @@ _cffi_f_lzd_tidy(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg4, (char **)&x4);
+      _cffi_type(14), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg5, (char **)&x5);
+      _cffi_type(14), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1178,6 +1384,13 @@ static int _cffi_const_LZD_NOT_DECIDED(unsigned long long *o)
 {
   int n = (LZD_NOT_DECIDED) <= 0;
   *o = (unsigned long long)((LZD_NOT_DECIDED) | 0);  /* check that LZD_NOT_DECIDED is an integer */
+  return n;
+}
+
+static int _cffi_const_LZD_WORDS(unsigned long long *o)
+{
+  int n = (LZD_WORDS) <= 0;
+  *o = (unsigned long long)((LZD_WORDS) | 0);  /* check that LZD_WORDS is an integer */
   return n;
 }
 
@@ -1238,24 +1451,75 @@ static void _cffi_checkfld__lzd_rule(lzd_rule *p)
   (void)p;
   (void)((p->budget) | 0);  /* check that 'lzd_rule.budget' is an integer */
   (void)((p->small) | 0);  /* check that 'lzd_rule.small' is an integer */
-  (void)((p->patience) | 0);  /* check that 'lzd_rule.patience' is an integer */
   (void)((p->work) | 0);  /* check that 'lzd_rule.work' is an integer */
   (void)((p->distance) | 0);  /* check that 'lzd_rule.distance' is an integer */
   { int32_t const * *tmp = &p->weight; (void)tmp; }
 }
 struct _cffi_align__lzd_rule { char x; lzd_rule y; };
 
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_small(lzd_small *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->values) | 0);  /* check that 'lzd_small.values' is an integer */
+  (void)((p->units) | 0);  /* check that 'lzd_small.units' is an integer */
+  { int64_t const * *tmp = &p->size; (void)tmp; }
+  { int64_t const * *tmp = &p->cost; (void)tmp; }
+  { uint64_t const * *tmp = &p->reads; (void)tmp; }
+  { uint64_t const * *tmp = &p->writes; (void)tmp; }
+  { uint64_t const * *tmp = &p->needs; (void)tmp; }
+  { uint64_t const * *tmp = &p->after; (void)tmp; }
+  { uint8_t const * *tmp = &p->once; (void)tmp; }
+  { int32_t const * *tmp = &p->share_at; (void)tmp; }
+  { int32_t const * *tmp = &p->share_old; (void)tmp; }
+  { int32_t const * *tmp = &p->share_new; (void)tmp; }
+  { uint64_t const * *tmp = &p->born; (void)tmp; }
+  { uint64_t const * *tmp = &p->keep; (void)tmp; }
+  (void)((p->in_order) | 0);  /* check that 'lzd_small.in_order' is an integer */
+}
+struct _cffi_align__lzd_small { char x; lzd_small y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_stages(lzd_stages *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->stages) | 0);  /* check that 'lzd_stages.stages' is an integer */
+  (void)((p->classes) | 0);  /* check that 'lzd_stages.classes' is an integer */
+  (void)((p->slots) | 0);  /* check that 'lzd_stages.slots' is an integer */
+  { int32_t const * *tmp = &p->of; (void)tmp; }
+  { int32_t const * *tmp = &p->first; (void)tmp; }
+  { int32_t const * *tmp = &p->last; (void)tmp; }
+  { int32_t const * *tmp = &p->input; (void)tmp; }
+  { int32_t const * *tmp = &p->gradient; (void)tmp; }
+  { int32_t const * *tmp = &p->pass; (void)tmp; }
+  { int64_t const * *tmp = &p->pass_cost; (void)tmp; }
+  { int32_t const * *tmp = &p->keep; (void)tmp; }
+  { int64_t const * *tmp = &p->keep_cost; (void)tmp; }
+  { int32_t const * *tmp = &p->held; (void)tmp; }
+  { uint8_t const * *tmp = &p->output; (void)tmp; }
+  { int32_t const * *tmp = &p->back; (void)tmp; }
+  { int32_t const * *tmp = &p->both; (void)tmp; }
+  { int64_t const * *tmp = &p->both_cost; (void)tmp; }
+}
+struct _cffi_align__lzd_stages { char x; lzd_stages y; };
+
 static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_NO", (void *)_cffi_const_LZD_NO, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_NOT_DECIDED", (void *)_cffi_const_LZD_NOT_DECIDED, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
+  { "LZD_WORDS", (void *)_cffi_const_LZD_WORDS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_lzd_evict },
-  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 28), (void *)_cffi_d_lzd_first_fit },
-  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 25), (void *)_cffi_d_lzd_pairs },
-  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 35), (void *)_cffi_d_lzd_peak },
+  { "lzd_chain", (void *)_cffi_f_lzd_chain, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 60), (void *)_cffi_d_lzd_chain },
+  { "lzd_cheapest", (void *)_cffi_f_lzd_cheapest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_cheapest },
+  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 53), (void *)_cffi_d_lzd_cheapest_bytes },
+  { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 28), (void *)_cffi_d_lzd_evict },
+  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 38), (void *)_cffi_d_lzd_first_fit },
+  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 35), (void *)_cffi_d_lzd_pairs },
+  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 45), (void *)_cffi_d_lzd_peak },
   { "lzd_search", (void *)_cffi_f_lzd_search, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_lzd_search },
-  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 43), (void *)_cffi_d_lzd_search_bytes },
-  { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_tidy },
+  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 56), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_tidy },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
@@ -1270,16 +1534,16 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_buffers, size),
             sizeof(((lzd_buffers *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "first", offsetof(lzd_buffers, first),
              sizeof(((lzd_buffers *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "end", offsetof(lzd_buffers, end),
            sizeof(((lzd_buffers *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 12) },
+           _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 47) },
+          _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "values", offsetof(lzd_entry, values),
               sizeof(((lzd_entry *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1294,61 +1558,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_entry, size),
             sizeof(((lzd_entry *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "cost", offsetof(lzd_entry, cost),
             sizeof(((lzd_entry *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "maker", offsetof(lzd_entry, maker),
              sizeof(((lzd_entry *)0)->maker),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "read_at", offsetof(lzd_entry, read_at),
                sizeof(((lzd_entry *)0)->read_at),
-               _CFFI_OP(_CFFI_OP_NOOP, 12) },
+               _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "reads", offsetof(lzd_entry, reads),
              sizeof(((lzd_entry *)0)->reads),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "write_at", offsetof(lzd_entry, write_at),
                 sizeof(((lzd_entry *)0)->write_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "writes", offsetof(lzd_entry, writes),
               sizeof(((lzd_entry *)0)->writes),
-              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+              _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "share_at", offsetof(lzd_entry, share_at),
                 sizeof(((lzd_entry *)0)->share_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "share_old", offsetof(lzd_entry, share_old),
                  sizeof(((lzd_entry *)0)->share_old),
-                 _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "share_new", offsetof(lzd_entry, share_new),
                  sizeof(((lzd_entry *)0)->share_new),
-                 _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "first", offsetof(lzd_entry, first),
              sizeof(((lzd_entry *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "keep", offsetof(lzd_entry, keep),
             sizeof(((lzd_entry *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 52) },
+            _CFFI_OP(_CFFI_OP_NOOP, 73) },
   { "base", offsetof(lzd_entry, base),
             sizeof(((lzd_entry *)0)->base),
-            _CFFI_OP(_CFFI_OP_NOOP, 12) },
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "use_at", offsetof(lzd_entry, use_at),
               sizeof(((lzd_entry *)0)->use_at),
-              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+              _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "uses", offsetof(lzd_entry, uses),
             sizeof(((lzd_entry *)0)->uses),
-            _CFFI_OP(_CFFI_OP_NOOP, 12) },
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "until", offsetof(lzd_entry, until),
              sizeof(((lzd_entry *)0)->until),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
   { "budget", offsetof(lzd_rule, budget),
               sizeof(((lzd_rule *)0)->budget),
               _CFFI_OP(_CFFI_OP_NOOP, 2) },
   { "small", offsetof(lzd_rule, small),
              sizeof(((lzd_rule *)0)->small),
              _CFFI_OP(_CFFI_OP_NOOP, 2) },
-  { "patience", offsetof(lzd_rule, patience),
-                sizeof(((lzd_rule *)0)->patience),
-                _CFFI_OP(_CFFI_OP_NOOP, 2) },
   { "work", offsetof(lzd_rule, work),
             sizeof(((lzd_rule *)0)->work),
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1357,22 +1618,124 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "weight", offsetof(lzd_rule, weight),
               sizeof(((lzd_rule *)0)->weight),
-              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+              _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "values", offsetof(lzd_small, values),
+              sizeof(((lzd_small *)0)->values),
+              _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "units", offsetof(lzd_small, units),
+             sizeof(((lzd_small *)0)->units),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "size", offsetof(lzd_small, size),
+            sizeof(((lzd_small *)0)->size),
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "cost", offsetof(lzd_small, cost),
+            sizeof(((lzd_small *)0)->cost),
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "reads", offsetof(lzd_small, reads),
+             sizeof(((lzd_small *)0)->reads),
+             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "writes", offsetof(lzd_small, writes),
+              sizeof(((lzd_small *)0)->writes),
+              _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "needs", offsetof(lzd_small, needs),
+             sizeof(((lzd_small *)0)->needs),
+             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "after", offsetof(lzd_small, after),
+             sizeof(((lzd_small *)0)->after),
+             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "once", offsetof(lzd_small, once),
+            sizeof(((lzd_small *)0)->once),
+            _CFFI_OP(_CFFI_OP_NOOP, 73) },
+  { "share_at", offsetof(lzd_small, share_at),
+                sizeof(((lzd_small *)0)->share_at),
+                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "share_old", offsetof(lzd_small, share_old),
+                 sizeof(((lzd_small *)0)->share_old),
+                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "share_new", offsetof(lzd_small, share_new),
+                 sizeof(((lzd_small *)0)->share_new),
+                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "born", offsetof(lzd_small, born),
+            sizeof(((lzd_small *)0)->born),
+            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "keep", offsetof(lzd_small, keep),
+            sizeof(((lzd_small *)0)->keep),
+            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+  { "in_order", offsetof(lzd_small, in_order),
+                sizeof(((lzd_small *)0)->in_order),
+                _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "stages", offsetof(lzd_stages, stages),
+              sizeof(((lzd_stages *)0)->stages),
+              _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "classes", offsetof(lzd_stages, classes),
+               sizeof(((lzd_stages *)0)->classes),
+               _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "slots", offsetof(lzd_stages, slots),
+             sizeof(((lzd_stages *)0)->slots),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "of", offsetof(lzd_stages, of),
+          sizeof(((lzd_stages *)0)->of),
+          _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "first", offsetof(lzd_stages, first),
+             sizeof(((lzd_stages *)0)->first),
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "last", offsetof(lzd_stages, last),
+            sizeof(((lzd_stages *)0)->last),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "input", offsetof(lzd_stages, input),
+             sizeof(((lzd_stages *)0)->input),
+             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "gradient", offsetof(lzd_stages, gradient),
+                sizeof(((lzd_stages *)0)->gradient),
+                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "pass", offsetof(lzd_stages, pass),
+            sizeof(((lzd_stages *)0)->pass),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "pass_cost", offsetof(lzd_stages, pass_cost),
+                 sizeof(((lzd_stages *)0)->pass_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "keep", offsetof(lzd_stages, keep),
+            sizeof(((lzd_stages *)0)->keep),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "keep_cost", offsetof(lzd_stages, keep_cost),
+                 sizeof(((lzd_stages *)0)->keep_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "held", offsetof(lzd_stages, held),
+            sizeof(((lzd_stages *)0)->held),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "output", offsetof(lzd_stages, output),
+              sizeof(((lzd_stages *)0)->output),
+              _CFFI_OP(_CFFI_OP_NOOP, 73) },
+  { "back", offsetof(lzd_stages, back),
+            sizeof(((lzd_stages *)0)->back),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "both", offsetof(lzd_stages, both),
+            sizeof(((lzd_stages *)0)->both),
+            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "both_cost", offsetof(lzd_stages, both_cost),
+                 sizeof(((lzd_stages *)0)->both_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_buffers", 48, _CFFI_F_CHECK_FIELDS,
+  { "lzd_buffers", 65, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
-  { "lzd_entry", 49, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 66, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 20 },
-  { "lzd_rule", 50, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 6 },
+  { "lzd_rule", 67, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 5 },
+  { "lzd_small", 68, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 32, 15 },
+  { "lzd_stages", 69, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 47, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_buffers", 48 },
-  { "lzd_entry", 49 },
-  { "lzd_rule", 50 },
+  { "lzd_buffers", 65 },
+  { "lzd_entry", 66 },
+  { "lzd_rule", 67 },
+  { "lzd_small", 68 },
+  { "lzd_stages", 69 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1382,12 +1745,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  10,  /* num_globals */
-  3,  /* num_struct_unions */
+  14,  /* num_globals */
+  5,  /* num_struct_unions */
   0,  /* num_enums */
-  3,  /* num_typenames */
+  5,  /* num_typenames */
   NULL,  /* no includes */
-  55,  /* num_types */
+  76,  /* num_types */
   0,  /* flags */
 };
 

@@ -1,0 +1,139 @@
+"""The exact search against schedules enumerated one by one, and against graphs whose optima are proven."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazydiff.memory.facts import Facts
+from lazydiff.memory.lives import peak
+from lazydiff.memory.recompute.array import exact
+from lazydiff.memory.recompute.evict import work
+from lazydiff.memory.schedule import orders
+from tests.memory.recompute.test_evict import entries
+from tools.bench.planner.remat import OPTIMA, forward_runs, graph, unit_chain
+
+REPEATS = 2
+
+
+def enumerated(facts, budget):
+    """The least work of all schedules of at most REPEATS repeats, or None."""
+    n, best = len(facts.reads), None
+    nothing_kept = replace(facts, keep=frozenset())  # with it, the peak never falls as a schedule grows
+    stack = [()]
+    while stack:
+        schedule = stack.pop()
+        cost = work(facts, schedule)
+        if best is not None and cost >= best:
+            continue
+        try:
+            if peak(nothing_kept, schedule) > budget:
+                continue
+        except ValueError:
+            continue
+        if len(set(schedule)) == n and peak(facts, schedule) <= budget:
+            best = cost
+        elif len(schedule) < n + REPEATS:
+            stack += [
+                (*schedule, u) for u in range(n) if u not in schedule or len(schedule) - len(set(schedule)) < REPEATS
+            ]
+    return best
+
+
+@st.composite
+def budgets(draw, facts, base):
+    high = peak(facts, base)
+    return draw(st.integers(max(0, high - 6), high))
+
+
+@settings(max_examples=200, deadline=None)
+@given(entries(4), st.data())
+def test_no_schedule_is_cheaper_and_none_exists_where_it_says_so(facts, data):
+    base = orders(facts)[0]
+    budget = data.draw(budgets(facts, base))
+    found = exact(facts, base, budget)
+    best = enumerated(facts, budget)
+    assert found.proved
+    if found.schedule is None:
+        assert best is None
+    else:
+        assert peak(facts, found.schedule) <= budget
+        assert set(found.schedule) == set(base)
+        if best is None or work(facts, found.schedule) < best:
+            assert len(found.schedule) > len(base) + REPEATS
+        else:
+            assert work(facts, found.schedule) == best
+
+
+@settings(max_examples=100, deadline=None)
+@given(entries(8), st.data())
+def test_in_the_order_given_nothing_is_cheaper_than_in_all_orders(facts, data):
+    base = orders(facts)[0]
+    budget = data.draw(budgets(facts, base))
+    free, fixed = exact(facts, base, budget, 20_000), exact(facts, base, budget, 20_000, in_order=True)
+    if fixed.schedule is not None:
+        assert list(dict.fromkeys(fixed.schedule)) == list(base)
+        assert not fixed.proved
+        if free.proved:
+            assert work(facts, free.schedule) <= work(facts, fixed.schedule)
+
+
+@pytest.mark.parametrize("name", OPTIMA)
+def test_proven_optima_are_met_and_one_byte_less_than_the_least_is_infeasible(name):
+    facts = graph(name)
+    base = list(range(len(facts.reads)))
+    for budget, least in OPTIMA[name].items():
+        found = exact(facts, base, budget)
+        assert found.proved
+        assert found.schedule is not None
+        assert work(facts, found.schedule) == least, budget
+        assert peak(facts, found.schedule) <= budget
+    below = exact(facts, base, min(OPTIMA[name]) - 1)
+    assert below.schedule is None
+    assert below.proved
+
+
+@pytest.mark.parametrize("layers", range(2, 11))
+def test_unit_chains_follow_the_closed_formula(layers):
+    facts = unit_chain(layers)
+    base = list(range(len(facts.reads)))
+    for budget in range(2, layers + 3):
+        found = exact(facts, base, budget)
+        assert found.proved
+        runs = None if found.schedule is None else work(facts, found.schedule)
+        assert runs == forward_runs(layers, budget), budget
+
+
+def test_a_value_is_made_three_times_where_that_is_cheapest():
+    facts = graph("unet-9")
+    found = exact(facts, list(range(len(facts.reads))), 72)
+    assert found.schedule is not None
+    assert max(found.schedule.count(u) for u in range(9)) == 3
+
+
+def test_a_state_is_not_read_again_after_its_update():
+    """Unit 0 makes 4 bytes of a state that unit 2 writes over, unit 3 reads them after that; 8 other bytes lie between."""
+    facts = Facts(
+        sizes=(0, 4, 0, 8, 1),
+        reads=((0,), (), (3,), (1, 2)),
+        writes=((1,), (3,), (2,), (4,)),
+        after=((), (), (0,), ()),
+        cost=(1,) * 4,
+        in_place=((),) * 4,
+        once=(False, False, True, False),
+        born=(),
+        keep=frozenset({4}),
+    )
+    none = exact(facts, range(4), 11)
+    assert (none.schedule, none.proved) == (None, True)
+    assert exact(facts, range(4), 12).schedule is not None
+    unordered = replace(facts, after=((),) * 4)
+    assert exact(unordered, range(4), 11).schedule is not None
+
+
+def test_the_node_limit_ends_a_search_without_a_proof():
+    facts = unit_chain(20)
+    found = exact(facts, list(range(len(facts.reads))), 5, node_limit=100)
+    assert (found.schedule, found.proved) == (None, False)
+    assert found.nodes <= 100
