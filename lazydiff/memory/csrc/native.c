@@ -1451,6 +1451,7 @@ static void _cffi_checkfld__lzd_rule(lzd_rule *p)
   (void)p;
   (void)((p->budget) | 0);  /* check that 'lzd_rule.budget' is an integer */
   (void)((p->small) | 0);  /* check that 'lzd_rule.small' is an integer */
+  (void)((p->patience) | 0);  /* check that 'lzd_rule.patience' is an integer */
   (void)((p->work) | 0);  /* check that 'lzd_rule.work' is an integer */
   (void)((p->distance) | 0);  /* check that 'lzd_rule.distance' is an integer */
   { int32_t const * *tmp = &p->weight; (void)tmp; }
@@ -1610,6 +1611,9 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "small", offsetof(lzd_rule, small),
              sizeof(((lzd_rule *)0)->small),
              _CFFI_OP(_CFFI_OP_NOOP, 2) },
+  { "patience", offsetof(lzd_rule, patience),
+                sizeof(((lzd_rule *)0)->patience),
+                _CFFI_OP(_CFFI_OP_NOOP, 2) },
   { "work", offsetof(lzd_rule, work),
             sizeof(((lzd_rule *)0)->work),
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1723,11 +1727,11 @@ static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
   { "lzd_entry", 66, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 20 },
   { "lzd_rule", 67, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 5 },
+    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 6 },
   { "lzd_small", 68, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 32, 15 },
+    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 33, 15 },
   { "lzd_stages", 69, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 47, 17 },
+    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 48, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {

@@ -1,10 +1,10 @@
 """Facts of few units and a budget -> the schedule of least work, with the proof: a search over all states.
 
-A state is the set of units that have run and the set of values in memory. The search (A*, memory/csrc/exact.c) knows all
-orders, repeats and drops, so what it finds is the optimum, and where it finds nothing there is nothing. A node limit ends
-it early on large entries, never a clock. The rules are those of memory/lives.py: a unit's reads and all it makes lie beside
-each other except where a dying value gives its bytes away; and a unit may not be repeated once one has run that must come
-after all of its makings, so a state that an update has written over is never read again.
+A state is the set of units that have run and the set of values in memory. The search (A*, memory/csrc/exact.c) knows
+all orders, repeats and drops, so what it finds is the optimum, and where it finds nothing there is nothing. A node
+limit ends it early on large entries, never a clock. The rules are those of memory/lives.py: a unit's reads and all it
+makes lie beside each other, except where a dying value gives its bytes away; and a unit may not be repeated once one
+has run that must come after all of its makings, so a state that an update has written over is never read again.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def test_a_value_is_made_three_times_where_that_is_cheapest():
 
 
 def test_a_state_is_not_read_again_after_its_update():
-    """Unit 0 makes 4 bytes of a state that unit 2 writes over, unit 3 reads them after that; 8 other bytes lie between."""
+    """Unit 0 makes 4 bytes of a state that unit 2 writes over, unit 3 reads them after that; 8 bytes lie between."""
     facts = Facts(
         sizes=(0, 4, 0, 8, 1),
         reads=((0,), (), (3,), (1, 2)),

@@ -10,8 +10,8 @@ from lazydiff.memory.facts import Facts
 
 FOLDER = Path(__file__).resolve().parents[3] / "tests/memory/instances/remat"
 
-# By graph: the least cost of all forward runs at some budgets (found by exhaustive search over all live sets, checked by
-# a second one); the lowest budget is the least feasible one.
+# By graph: the least cost of all forward runs at some budgets (found by exhaustive search over all live sets, checked
+# by a second one); the lowest budget is the least feasible one.
 OPTIMA = {
     "chain-4": {3: 7, 4: 5, 5: 4},
     "chain-12": {3: 67, 4: 29, 5: 22, 6: 19, 8: 17, 10: 15, 12: 13, 13: 12},
@@ -66,7 +66,7 @@ def unit_chain(layers: int) -> Facts:
 
 
 def forward_runs(layers: int, budget: int) -> int | None:
-    """The fewest forward runs of the unit chain in so many bytes (Griewank and Walther); None below 3, if layers > 1."""
+    """The fewest forward runs of the unit chain in so many bytes (Griewank and Walther); None below 3."""
     slots = budget - 2
     if slots < 1:
         return None
