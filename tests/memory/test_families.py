@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.planner import families
-from bench.planner.instances import checked_height
 from lazydiff.memory.place import place
+from tools.bench.planner import families
+from tools.bench.planner.instances import checked_height
 
 QUICK = ("perceptron", "LeNet", "autoencoder", "DS-CNN", "ResNet-8", "attention")
 

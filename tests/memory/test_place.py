@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.planner.instances import (
+from lazydiff.memory.packing import Buffers, Decision, first_fit, search
+from lazydiff.memory.place import Interval, _instance, fits, lower_bound, place
+from lazydiff.memory.sections import contention, most_over_life, sections
+from tools.bench.planner.instances import (
     CAPACITY,
     IDEALLOC,
     MINIMALLOC,
@@ -15,10 +18,7 @@ from bench.planner.instances import (
     idealloc,
     minimalloc,
 )
-from bench.planner.instances import steps as steps_of
-from lazydiff.memory.packing import Buffers, Decision, first_fit, search
-from lazydiff.memory.place import Interval, _instance, fits, lower_bound, place
-from lazydiff.memory.sections import contention, most_over_life, sections
+from tools.bench.planner.instances import steps as steps_of
 
 STEPS = 12
 INTERVAL = st.builds(
