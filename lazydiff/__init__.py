@@ -156,7 +156,7 @@ from lazydiff.ops.functions import (
     trunc,
 )
 from lazydiff.ops.gathers import embedding, gather_nd, repeat, scatter_add, take, take_along_axis
-from lazydiff.ops.leaves import expect, input, no_derivative, param, state, stop_gradient
+from lazydiff.ops.leaves import expect, input, keep, no_derivative, param, recompute, state, stop_gradient
 from lazydiff.ops.moves import broadcast_to, diagonal, flip, reshape, transpose, zeros_like
 from lazydiff.ops.parts import split, unstack
 from lazydiff.ops.pooling import (
@@ -338,6 +338,7 @@ __all__ = [
     "jacobian",
     "join_schedules",
     "jvp",
+    "keep",
     "kl_div",
     "layer_norm",
     "leaky_relu",
@@ -393,6 +394,7 @@ __all__ = [
     "random_key",
     "ravel",
     "reciprocal",
+    "recompute",
     "relu",
     "relu6",
     "repeat",

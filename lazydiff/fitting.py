@@ -32,6 +32,7 @@ class Version:
     entry: EntryCalls
     facts: Facts
     orders: list[list[int]]
+    plain: list[int]  # the schedule without a budget: repeats only what ld.recompute hints at
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
     fitting: list[Candidate] = []
     left: dict[str, list[int]] = {}
     now = dict(steps)
-    prepared = prepare(now)
+    prepared = prepare(now, remake)
     whole = smallest = candidate = _plain(prepared, budget)
     while True:
         smallest = min(smallest, candidate, key=lambda c: c.plan.ram_bytes)
@@ -108,7 +109,7 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
         if not left[name]:
             break
         now[name] = replace(steps[name], micro_batches=left[name].pop(0))
-        prepared = prepare(now)
+        prepared = prepare(now, remake)
         candidate = _plain(prepared, budget)
     if fitting:
         return min(fitting, key=lambda c: c.work)
@@ -116,23 +117,25 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
         smallest = min(smallest, _lowest(prepared, candidate), key=lambda c: c.plan.ram_bytes)
     more = _splitting(steps, whole, smallest, limit)
     bound, why = _bound(prepared)
-    proof = f"{why} {bound:,} B" if len(left) == 0 and bound > limit else ""
-    require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, more=more)
+    floor = f"{why} {bound:,} B" if candidate is whole else ""
+    proof = floor if bound > limit else ""
+    require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, floor=floor, more=more)
     raise AssertionError("a plan that does not fit was let through")
 
 
-def prepare(steps: Mapping[str, Step]) -> Prepared:
+def prepare(steps: Mapping[str, Step], remake: bool) -> Prepared:
     """The entries as calls, in every version."""
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     made = [versions(store, name, s) for name, s in steps.items()]
     calls = [c for each in made for e in each for u in e.units for c in u.calls]
     unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
-    return Prepared(dict(steps), store, unit, [[_version(e, unit) for e in each] for each in made])
+    return Prepared(dict(steps), store, unit, [[_version(e, unit, remake) for e in each] for each in made])
 
 
-def _version(entry: EntryCalls, unit: int) -> Version:
+def _version(entry: EntryCalls, unit: int, remake: bool) -> Version:
     known, _ = facts(entry, entry.units, unit)
-    return Version(entry, known, sorted(orders(known), key=lambda s: peak(known, s)))
+    found = sorted(orders(known), key=lambda s: peak(known, s))
+    return Version(entry, known, found, lowest(known, found, known.anew) if known.anew and remake else found[0])
 
 
 def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:
@@ -148,11 +151,11 @@ def _candidate(prepared: Prepared, choices: list[Choice], room: int) -> Candidat
 
 
 def _plain(prepared: Prepared, budget: int | None) -> Candidate:
-    """Each entry in the version and the order of the lowest bound; nothing runs twice."""
+    """Each entry in the version and the order of the lowest bound; nothing runs twice for a budget's sake."""
     choices = []
     for each in prepared.entries:
-        version = min(each, key=lambda v: peak(v.facts, v.orders[0]))
-        choices.append(_choose(prepared, version, version.orders[0]))
+        version = min(each, key=lambda v: peak(v.facts, v.plain))
+        choices.append(_choose(prepared, version, version.plain))
     return _candidate(prepared, choices, prepared.room(budget))
 
 
@@ -219,7 +222,7 @@ def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, bu
     name = plain.highest
     best = smallest.plan.ram_bytes, 1
     for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
-        found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}), budget)
+        found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}, False), budget)
         best = min(best, (found.plan.ram_bytes, parts))
         if found.plan.ram_bytes <= budget:
             break

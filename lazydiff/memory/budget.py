@@ -66,13 +66,14 @@ def require_fit(
     *,
     proof: str = "",
     least_bytes: int | None = None,
+    floor: str = "",
     more: Sequence[tuple[str, int]] = (),
 ) -> None:
     """Raise BudgetError if the plan, the smallest that was found, needs more than the budget.
 
     The message says how much, which entries, who is alive at the peak, whether it is proved that nothing fits (`proof`:
-    a sentence; without one the lower bound and `least_bytes`, the least budget for which there is a plan), and what
-    each remedy saves; `more` are remedies that the caller has tried: (what, bytes saved).
+    a sentence; without one `least_bytes`, the least budget for which there is a plan, and `floor`, a sentence on what
+    every plan needs), and what each remedy saves; `more` are remedies that the caller has tried: (what, bytes saved).
     """
     if plan.ram_bytes < (LIMIT if budget is None else budget + 1):
         return
@@ -106,6 +107,7 @@ def require_fit(
         lines.append(f"  no plan can fit: {proof}")
     elif least_bytes is not None:
         lines.append(f"  no plan was found, and none was ruled out: the least budget with a plan is {least_bytes:,} B")
+        lines += [f"    {floor}"] if floor else []
     said = [*more, *remedies(plan, worst, missing)]
     words = [f"{what} saves {saved:,} B{' (enough)' if saved >= missing else ''}" for what, saved in said if saved > 0]
     lines.append("  try: " + ("; ".join(words) or f"ram={plan.ram_bytes}, or a smaller network"))

@@ -130,4 +130,5 @@ class EntryCalls:
     checks: dict[str, tuple[int, int] | None]  # by input: (low, high), or None for finite
     units: list[Unit]
     updates: list[tuple[Value, Value]]
+    hints: list[tuple[Value, str]] = field(default_factory=list)  # values that ld.keep or ld.recompute was called on
     copied: list[Value] = field(default_factory=list)

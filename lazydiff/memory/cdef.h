@@ -40,6 +40,7 @@ typedef struct lzd_entry {
     const int32_t *use_at;
     const int32_t *uses;
     const int32_t *until;
+    const uint8_t *stay;
 } lzd_entry;
 
 typedef struct lzd_rule {

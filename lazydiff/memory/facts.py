@@ -11,6 +11,7 @@ from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.plan.model import Kind
 
 PERSISTENT = (Kind.CONST, Kind.PARAMS, Kind.STATE)  # kinds whose bytes lie outside the area that entries take turns on
+_HINTS = ("keep", "recompute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Facts:
     once: tuple[bool, ...]  # by unit: True if it may not be repeated, because it writes over a state
     born: tuple[int, ...]  # values that are there from the start: the entry's inputs
     keep: frozenset[int]  # values that must be there at the end: the entry's outputs
+    stay: frozenset[int] = frozenset()  # values that recomputation shall not drop (ld.keep)
+    anew: frozenset[int] = frozenset()  # values that it shall drop before others (ld.recompute)
 
     @property
     def maker(self) -> dict[int, int]:
@@ -68,6 +71,7 @@ def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Fa
         tuple(any(v.replaces is not None for v in u.writes) for u in units),
         born,
         keep,
+        *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),
     ), list(values.values())
 
 

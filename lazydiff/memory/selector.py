@@ -40,6 +40,7 @@ class Selector:
         self._inputs: dict[str, View] = {}
         self._after: dict[int, tuple[Value, ...]] = {}  # by view: what must be made before it is read
         self._sums: set[int] = set()  # values that are read once more, to be added to
+        self._hints: list[tuple[Value, str]] = []
         self.calls: list[Call] = []
 
     def entry(self, name: str, outputs: dict[str, Tensor], updates: Sequence[tuple[Tensor, Tensor]]) -> EntryCalls:
@@ -70,7 +71,7 @@ class Selector:
             view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
         out_ids = {id(view.value) for view in finals.values()}
         new_ids = {id(new) for _, new in pairs} | self._running(pairs, out_ids)
-        return EntryCalls(name, self._inputs, finals, self._checks, self._units(out_ids, new_ids), pairs)
+        return EntryCalls(name, self._inputs, finals, self._checks, self._units(out_ids, new_ids), pairs, self._hints)
 
     def know(self, leaf: Tensor) -> None:
         """Make the view of a leaf that an update writes, whether or not the graph reads it."""
@@ -102,6 +103,8 @@ class Selector:
         if node.op.name == "expect":
             self._expect(node)
             return x
+        if node.op.name in ("keep", "recompute"):
+            self._hints.append((x.value, node.op.name))
         if node.op.name not in MOVES:
             return x
         moved = MOVES[node.op.name](x, node.options)

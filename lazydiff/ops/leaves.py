@@ -24,6 +24,17 @@ declare(
         view=True,
     )
 )
+# Hints to the planner's recomputation: x itself, as a value of its own (memory/recompute).
+for _hint in ("keep", "recompute"):
+    declare(
+        Op(
+            _hint,
+            "linear",
+            lambda xs, a: (xs[0].shape, xs[0].dtype),
+            transpose=lambda ct, which, xs, a: ct,
+            view=True,
+        )
+    )
 # x, computed once the tokens are: so micro-batches (passes/split_batch.py) run one after the other, and do not fuse.
 declare(Op("after", "constant", lambda xs, a: (xs[0].shape, xs[0].dtype), view=True))
 
@@ -104,9 +115,26 @@ def expect(x: Tensor, low: int | None = None, high: int | None = None) -> Tensor
     return apply("expect", x, low=int(low), high=int(high))
 
 
+def keep(x: Tensor) -> Tensor:
+    """x, with the hint that recomputation shall not drop it: it stays in memory while anything still reads it.
+
+    Bits and derivatives are those of x. It becomes a value of its own: what makes it does not fuse with what reads it.
+    """
+    return apply("keep", x)
+
+
+def recompute(x: Tensor) -> Tensor:
+    """x, with the hint that it may be dropped and made again wherever that lowers the peak, with a budget or without.
+
+    Under a budget it is dropped before others. Bits and derivatives are those of x; it becomes a value of its own.
+    `compile(recompute="none")` takes no such hint.
+    """
+    return apply("recompute", x)
+
+
 def after(x: Tensor, *tokens: Tensor) -> Tensor:
     """x as a view; what reads it runs only when the tokens have been computed."""
     return apply("after", x, *tokens)
 
 
-FUNCTIONS.update(stop_gradient=stop_gradient, expect=expect)
+FUNCTIONS.update(stop_gradient=stop_gradient, expect=expect, keep=keep, recompute=recompute)

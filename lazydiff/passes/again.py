@@ -32,7 +32,7 @@ def again(roots: Sequence[Tensor]) -> list[Tensor] | None:
     loss = position[id(roots[0])]
     late = [n for n in order[loss + 1 :] if not n.op.view]  # views are copied with what reads them
     crossing = {id(b): b for n in late for i in n.inputs if position[id(b := base(i))] <= loss}
-    fixed = {id(r) for r in roots}
+    fixed = {id(r) for r in roots} | {id(base(n)) for n in order if n.op.name == "keep"}
     chosen: set[int] = set()
 
     def cost(node: Tensor, size: int, left: int) -> int:

@@ -75,7 +75,7 @@ def _elementwise(node: Tensor, places: Places, n: int) -> Answer:
     return at, (at,) * len(places)
 
 
-@rule("expect", "after", "again")
+@rule("expect", "after", "again", "keep", "recompute")
 def _same(node: Tensor, places: Places, n: int) -> Answer:
     return places[0], (places[0], *(None for _ in places[1:]))
 

@@ -87,7 +87,7 @@ static int64_t score(walk *w, int32_t v, int64_t best)
     if (next < 0) {
         return w->e->maker[v] < 0 ? INT64_MAX - 1 : -1; /* an input that may serve to make another goes last */
     }
-    if (w->e->until[v] < next) {
+    if (w->e->until[v] < next || w->e->stay[v]) {
         return INT64_MAX;
     }
     const int64_t gain = w->e->size[v] * (w->rule->distance ? next - w->now + 1 : 1), weight = w->rule->weight[v];

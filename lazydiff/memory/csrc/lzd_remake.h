@@ -23,6 +23,7 @@ typedef struct lzd_entry {
     const int32_t *base;   /* the base schedule */
     const int32_t *use_at, *uses; /* by value: the base steps that read it, rising; `steps` where it is kept */
     const int32_t *until;  /* by value: the last base step before which it can be made again, or -1 */
+    const uint8_t *stay;   /* by value: 1 if it is not dropped while it is read again */
 } lzd_entry;
 
 typedef struct lzd_rule {

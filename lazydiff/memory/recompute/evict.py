@@ -41,7 +41,8 @@ class Rule:
 class Ground:
     """One base schedule, in which every unit stands once, as the C wants it; walks over it, and judgements."""
 
-    def __init__(self, facts: Facts, base: Sequence[int]) -> None:
+    def __init__(self, facts: Facts, base: Sequence[int], only: frozenset[int] | None = None) -> None:
+        """Where `only` is given, no other value is dropped while something reads it again."""
         self.facts, self.base, self.plain = facts, list(base), np.array(base, np.int32)
         c = extension()
         uses, until = _uses(facts, base), _until(facts, base)
@@ -53,14 +54,16 @@ class Ground:
         maker = np.full(len(facts.sizes), -1, np.int32)
         for v, u in facts.maker.items():
             maker[v] = u
-        keep = np.zeros(len(facts.sizes), np.uint8)
+        keep, stay = np.zeros((2, len(facts.sizes)), np.uint8)
         keep[list(facts.keep)] = 1
+        stay[list(facts.stay if only is None else {*range(len(stay))} - only)] = 1
         arrays = [
             *(pointer("int64_t", np.array(a, np.int64)) for a in (facts.sizes, facts.cost)),
             *(pointer("int32_t", a) for a in (maker, read_at, reads, write_at, writes, share_at, old, new)),
             pointer("int32_t", np.array(facts.born, np.int32)),
             pointer("uint8_t", keep),
             *(pointer("int32_t", a) for a in (np.array(base, np.int32), use_at, use, until)),
+            pointer("uint8_t", stay),
         ]
         counts = len(facts.sizes), len(facts.reads), len(base), len(facts.born)
         self._arrays = arrays  # the struct only points at them
@@ -73,12 +76,13 @@ class Ground:
         self._out = np.zeros(self._most, np.int32)
         self.cost = np.array(facts.cost, np.int64)
         self._small = max(facts.sizes, default=0) // SMALL
-        self._even = np.full(len(facts.sizes), 16, np.int32)
+        self.weights = np.full(len(facts.sizes), 16, np.int32)
+        self.weights[list(facts.anew)] = 1
 
     def walk(self, rule: Rule, budget: int, weights: npt.NDArray[np.int32] | None = None) -> Schedule | None:
         """The schedule of a walk without its useless repeats; None if it grew or took too long. `weights`: in 16ths."""
         c = extension()
-        weight = pointer("int32_t", self._even if weights is None else weights)
+        weight = pointer("int32_t", self.weights if weights is None else weights)
         struct = c.ffi.new("lzd_rule *", [budget, self._small, PATIENCE, rule.work, rule.distance, weight])
         n = c.lib.lzd_evict(self._entry, struct, pointer("int32_t", self._out), self._most, self._memory)
         return self.tidy(self._out[:n].copy()) if n >= 0 else None

@@ -74,11 +74,11 @@ def cheapest(cases: Sequence[Case], budget: int) -> tuple[int, list[int]] | None
     return None if best.over else (grounds[best.ground], [int(u) for u in best.schedule])
 
 
-def lowest(facts: Facts, schedules: Sequence[Sequence[int]]) -> list[int]:
-    """A schedule whose peak is as low as any method gets it, whatever the work."""
+def lowest(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int] | None = None) -> list[int]:
+    """A schedule whose peak is as low as any method gets it, whatever the work; `only` these values are dropped."""
     if not facts.reads:
         return list(schedules[0])
-    grounds = _grounds(facts, schedules)
+    grounds = _grounds(facts, schedules, only)
     high, n = min((g.peak(g.plain), n) for n, g in enumerate(grounds))
     best = grounds[n].plain
     low = needed(facts)[0]
@@ -90,7 +90,7 @@ def lowest(facts: Facts, schedules: Sequence[Sequence[int]]) -> list[int]:
         if found is None or found.over:
             low = target + 1
     found = min(_walks(grounds, high - 1), key=lambda w: w.key, default=None)
-    if found is not None:
+    if found is not None and only is None:
         found = _moved(found, needed(facts)[0])
         if found.ground.peak(found.schedule) < high:
             best = found.schedule
@@ -130,10 +130,10 @@ def needed(facts: Facts) -> tuple[int, int]:
     return best
 
 
-def _grounds(facts: Facts, schedules: Sequence[Sequence[int]]) -> list[Ground]:
+def _grounds(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int] | None = None) -> list[Ground]:
     """Base schedules worth a walk: those whose own peak is not far above the lowest."""
     peaks = [peak(facts, base) for base in schedules]
-    return [Ground(facts, b) for b, p in zip(schedules, peaks, strict=True) if 2 * p <= 3 * min(peaks)]
+    return [Ground(facts, b, only) for b, p in zip(schedules, peaks, strict=True) if 2 * p <= 3 * min(peaks)]
 
 
 def _walks(
@@ -148,8 +148,7 @@ def _walks(
                     return
                 left -= len(ground.base)
                 number += 1
-                even = np.full(len(ground.facts.sizes), 16, np.int32)
-                found = _walk(number, ground, rule, budget * percent // 100, even, budget)
+                found = _walk(number, ground, rule, budget * percent // 100, ground.weights, budget)
                 if found is not None:
                     yield found
 
