@@ -118,7 +118,7 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
     more = _splitting(steps, whole, smallest, limit)
     bound, why = _bound(prepared)
     floor = f"{why} {bound:,} B" if candidate is whole else ""
-    proof = floor if bound > limit else ""
+    proof = floor if bound > limit and prepared.room(limit) >= 0 else ""  # else the error says it more simply
     require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, floor=floor, more=more)
     raise AssertionError("a plan that does not fit was let through")
 

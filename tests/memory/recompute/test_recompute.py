@@ -77,3 +77,17 @@ def test_values_made_again_have_the_same_bits(name):
         assert first == second
     for key, value in sessions[0].state().items():
         assert value.tobytes() == sessions[1].read(key).tobytes(), key
+
+
+def test_below_the_least_the_error_proves_it_or_says_what_is_known():
+    step, _ = STEPS["mlp"]()
+    kept = kept_bytes(ld.compile(train=step)) + 64
+    with pytest.raises(ld.BudgetError) as impossible:
+        ld.compile(train=step, ram=kept + 8000)
+    assert "no plan can fit: what" in str(impossible.value)
+    assert "test_recompute.py:" in str(impossible.value)
+    found = impossible.value.needed_bytes
+    assert ld.compile(train=step, ram=found).ram_bytes <= found  # the least budget that it names has a plan
+    with pytest.raises(ld.BudgetError) as unknown:
+        ld.compile(train=step, ram=kept + 12000)
+    assert f"the least budget with a plan is {found:,} B\n    what " in str(unknown.value)
