@@ -1441,6 +1441,7 @@ static void _cffi_checkfld__lzd_entry(lzd_entry *p)
   { int32_t const * *tmp = &p->use_at; (void)tmp; }
   { int32_t const * *tmp = &p->uses; (void)tmp; }
   { int32_t const * *tmp = &p->until; (void)tmp; }
+  { uint8_t const * *tmp = &p->stay; (void)tmp; }
 }
 struct _cffi_align__lzd_entry { char x; lzd_entry y; };
 
@@ -1605,6 +1606,9 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "until", offsetof(lzd_entry, until),
              sizeof(((lzd_entry *)0)->until),
              _CFFI_OP(_CFFI_OP_NOOP, 22) },
+  { "stay", offsetof(lzd_entry, stay),
+            sizeof(((lzd_entry *)0)->stay),
+            _CFFI_OP(_CFFI_OP_NOOP, 73) },
   { "budget", offsetof(lzd_rule, budget),
               sizeof(((lzd_rule *)0)->budget),
               _CFFI_OP(_CFFI_OP_NOOP, 2) },
@@ -1725,13 +1729,13 @@ static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
   { "lzd_buffers", 65, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
   { "lzd_entry", 66, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 20 },
+    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 21 },
   { "lzd_rule", 67, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 27, 6 },
+    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 28, 6 },
   { "lzd_small", 68, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 33, 15 },
+    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 34, 15 },
   { "lzd_stages", 69, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 48, 17 },
+    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 49, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
