@@ -14,6 +14,7 @@ from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
+from lazydiff.memory.order import best_first
 from lazydiff.memory.place import place
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import cheapest, lowest, needed
@@ -134,7 +135,7 @@ def prepare(steps: Mapping[str, Step], remake: bool) -> Prepared:
 
 def _version(entry: EntryCalls, unit: int, remake: bool) -> Version:
     known, _ = facts(entry, entry.units, unit)
-    found = sorted(orders(known), key=lambda s: peak(known, s))
+    found = best_first(known, orders(known))
     return Version(entry, known, found, lowest(known, found, known.anew) if known.anew and remake else found[0])
 
 

@@ -100,3 +100,31 @@ typedef struct lzd_stages {
 } lzd_stages;
 
 void lzd_chain(const lzd_stages *chain, int64_t *cost);
+
+typedef struct lzd_units {
+    int32_t units;
+    int32_t values;
+    const int64_t *size;
+    const uint8_t *kept;
+    const int32_t *maker;
+    const int32_t *read_from;
+    const int32_t *read;
+    const int32_t *write_from;
+    const int32_t *write;
+    const int32_t *reader_from;
+    const int32_t *reader;
+    const int32_t *need_from;
+    const int32_t *need;
+    const int32_t *next_from;
+    const int32_t *next;
+    const int32_t *pair_from;
+    const int32_t *pair;
+} lzd_units;
+
+int64_t lzd_usage(const lzd_units *units, const int32_t *order, int64_t *usage, void *memory);
+void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *memory);
+size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_limit);
+int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t last, int64_t start, int32_t node_limit,
+               int64_t work_limit, int64_t *proved, void *memory);
+size_t lzd_moves_bytes(const lzd_units *units);
+int64_t lzd_moves(const lzd_units *units, int32_t *order, int64_t limit, void *memory);

@@ -8,6 +8,7 @@ from typing import Protocol
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives, peak
+from lazydiff.memory.order import best_order
 from lazydiff.memory.schedule import as_written, orders
 
 
@@ -35,7 +36,7 @@ def savings(run: EntryCalls, unit_bytes: int, versions: Versions, divided: bool)
     now = range(len(run.units))
     bound = peak(known, now)
 
-    def best(made: Sequence[EntryCalls], schedules: Callable[[Facts], Sequence[Sequence[int]]] = orders) -> int:
+    def best(made: Sequence[EntryCalls], schedules: Callable[[Facts], Sequence[Sequence[int]]] = _best) -> int:
         every = [facts(e, e.units, unit_bytes)[0] for e in made]
         return min(peak(each, s) for each in every for s in schedules(each))
 
@@ -56,3 +57,7 @@ def work(run: EntryCalls, unit_bytes: int, versions: Versions) -> tuple[int, int
     once, *_ = versions(repeated=False, spared=False)
     first, second = (sum(facts(e, e.units, unit_bytes)[0].cost) for e in (once, run))
     return first, second
+
+
+def _best(known: Facts) -> list[list[int]]:
+    return [best_order(known, orders(known))]

@@ -119,11 +119,12 @@ def saved(text, what):
 
 def test_the_remedies_are_worth_what_they_say():
     """Each is tried: the plan with the remedy is smaller by the bytes that the message gives."""
-    full = network().ram_bytes
-    text = str(refusal(full - 4000))
-    assert saved(text, "an optimizer without state") == full - network(momentum=0.0).ram_bytes
-    frozen = network(trainable=["head.*"]).ram_bytes
+    full = network(batch=32).ram_bytes
+    text = str(refusal(full - 4000, batch=32))
+    assert saved(text, "an optimizer without state") == full - network(batch=32, momentum=0.0).ram_bytes
+    frozen = network(batch=32, trainable=["head.*"]).ram_bytes
     assert full - frozen >= saved(text, "freezing body.w") == 2 * 4 * 32 * 24
+    full, text = network().ram_bytes, str(refusal(network().ram_bytes - 4000))
     (smaller,) = re.findall(r"a batch of (\d+) instead of 16", text)
     real = full - network(batch=int(smaller)).ram_bytes
     assert saved(text, "a batch of") == pytest.approx(real, rel=0.05)
@@ -131,10 +132,11 @@ def test_the_remedies_are_worth_what_they_say():
 
 def test_micro_batches_are_tried():
     full = network(batch=256).ram_bytes
-    text = str(refusal(full * 3 // 4, batch=256))
+    budget = full * 3 // 4
+    text = str(refusal(budget, batch=256))
     (parts,) = re.findall(r"micro_batches=(\d+)\) saves [\d,]+ B \(enough\)", text)
     assert int(parts) > 1
-    assert network(batch=256, parts=int(parts)).ram_bytes == full - saved(text, "micro_batches")
+    assert network(budget, batch=256, parts=int(parts)).ram_bytes == full - saved(text, "micro_batches")
 
 
 def test_micro_batches_are_compared_with_the_smallest_plan():
@@ -155,9 +157,10 @@ def test_micro_batches_are_compared_with_the_smallest_plan():
 
 
 def test_a_budget_that_only_fits_without_optimizer_state_says_so():
-    without = network(momentum=0.0).ram_bytes
-    assert re.search(r"an optimizer without state \(.*\) saves [\d,]+ B \(enough\)", str(refusal(without)))
-    assert not re.search(r"an optimizer without state \([^;]*\) saves [\d,]+ B \(enough\)", str(refusal(without - 8)))
+    without = network(batch=32, momentum=0.0).ram_bytes
+    words = r"an optimizer without state \([^;]*\) saves [\d,]+ B \(enough\)"
+    assert re.search(words, str(refusal(without, batch=32)))
+    assert not re.search(words, str(refusal(without - 8, batch=32)))
 
 
 def test_a_caller_adds_a_proof_or_what_it_found():

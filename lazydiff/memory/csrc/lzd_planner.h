@@ -3,6 +3,7 @@
 #define LZD_PLANNER_H
 
 #include "lzd_exact.h"
+#include "lzd_order.h"
 #include "lzd_place.h"
 #include "lzd_remake.h"
 

@@ -584,18 +584,18 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 41), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 65), // lzd_buffers const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // lzd_buffers const *
 /*  2 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
 /*  3 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  4 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t *
 /*  6 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /*  7 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 75), // void *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 113), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 41), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 68), // lzd_small const *
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_small const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
@@ -604,62 +604,100 @@ static void *_cffi_types[] = {
 /* 17 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
-/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 66), // lzd_entry const *
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_units const *, int32_t *, int32_t, int32_t, int64_t, int32_t, int64_t, int64_t *, void *)
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 107), // lzd_units const *
+/* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 23 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 24 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
-/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 30 */ _CFFI_OP(_CFFI_OP_POINTER, 67), // lzd_rule const *
-/* 31 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 32 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 34 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 35 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
-/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
-/* 39 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
-/* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 43 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
-/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
-/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 70), // size_t()(int32_t)
-/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 25 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 26 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 27 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 30 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
+/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_entry const *
+/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
+/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
+/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_rule const *
+/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
+/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 49 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
+/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 56 */ _CFFI_OP(_CFFI_OP_FUNCTION, 70), // size_t()(lzd_buffers const *, int64_t)
-/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION, 75), // void()(lzd_stages const *, int64_t *)
-/* 61 */ _CFFI_OP(_CFFI_OP_POINTER, 69), // lzd_stages const *
-/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 56 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
+/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
+/* 58 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 60 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 64 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
-/* 65 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 66 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 67 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
-/* 68 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_small
-/* 69 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_stages
-/* 70 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 71 */ _CFFI_OP(_CFFI_OP_POINTER, 72), // uint64_t const *
-/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 74), // uint8_t const *
-/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t *, int64_t, void *)
+/* 65 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 68 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, int64_t *, void *)
+/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // size_t()(int32_t)
+/* 77 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // size_t()(lzd_buffers const *, int64_t)
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // size_t()(lzd_units const *)
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // size_t()(lzd_units const *, int32_t, int32_t)
+/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 113), // void()(lzd_stages const *, int64_t *)
+/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_stages const *
+/* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 113), // void()(lzd_units const *, int, int32_t *, void *)
+/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 97 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 99 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 101 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
+/* 102 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
+/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
+/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_small
+/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_stages
+/* 107 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
+/* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 109 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // uint64_t const *
+/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 112), // uint8_t const *
+/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static void _cffi_d_lzd_chain(lzd_stages const * x0, int64_t * x1)
@@ -681,10 +719,10 @@ _cffi_f_lzd_chain(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(61), arg0, (char **)&x0);
+      _cffi_type(92), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_stages const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(61), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(92), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -874,19 +912,19 @@ _cffi_f_lzd_evict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg0, (char **)&x0);
+      _cffi_type(32), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(32), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(30), arg1, (char **)&x1);
+      _cffi_type(41), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (lzd_rule const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(30), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(41), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -964,10 +1002,10 @@ _cffi_f_lzd_first_fit(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(22), arg1, (char **)&x1);
+      _cffi_type(33), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(33), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1007,6 +1045,182 @@ _cffi_f_lzd_first_fit(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_first_fit _cffi_d_lzd_first_fit
+#endif
+
+static void _cffi_d_lzd_list(lzd_units const * x0, int x1, int32_t * x2, void * x3)
+{
+  lzd_list(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_list(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int x1;
+  int32_t * x2;
+  void * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "lzd_list", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int);
+  if (x1 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_list(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_list _cffi_d_lzd_list
+#endif
+
+static int64_t _cffi_d_lzd_moves(lzd_units const * x0, int32_t * x1, int64_t x2, void * x3)
+{
+  return lzd_moves(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_moves(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int32_t * x1;
+  int64_t x2;
+  void * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int64_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "lzd_moves", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, int64_t);
+  if (x2 == (int64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_moves(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int64_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_moves _cffi_d_lzd_moves
+#endif
+
+static size_t _cffi_d_lzd_moves_bytes(lzd_units const * x0)
+{
+  return lzd_moves_bytes(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_moves_bytes(PyObject *self, PyObject *arg0)
+{
+  lzd_units const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  size_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_moves_bytes(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_moves_bytes _cffi_d_lzd_moves_bytes
 #endif
 
 static int64_t _cffi_d_lzd_pairs(lzd_buffers const * x0)
@@ -1076,19 +1290,19 @@ _cffi_f_lzd_peak(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg0, (char **)&x0);
+      _cffi_type(32), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(32), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(22), arg1, (char **)&x1);
+      _cffi_type(33), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(33), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1315,19 +1529,19 @@ _cffi_f_lzd_tidy(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg0, (char **)&x0);
+      _cffi_type(32), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_entry const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(32), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(22), arg1, (char **)&x1);
+      _cffi_type(33), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(22), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(33), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1371,6 +1585,240 @@ _cffi_f_lzd_tidy(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_tidy _cffi_d_lzd_tidy
+#endif
+
+static int64_t _cffi_d_lzd_usage(lzd_units const * x0, int32_t const * x1, int64_t * x2, void * x3)
+{
+  return lzd_usage(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_usage(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int32_t const * x1;
+  int64_t * x2;
+  void * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int64_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "lzd_usage", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(5), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(5), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_usage(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int64_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_usage _cffi_d_lzd_usage
+#endif
+
+static int _cffi_d_lzd_window(lzd_units const * x0, int32_t * x1, int32_t x2, int32_t x3, int64_t x4, int32_t x5, int64_t x6, int64_t * x7, void * x8)
+{
+  return lzd_window(x0, x1, x2, x3, x4, x5, x6, x7, x8);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_window(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int32_t * x1;
+  int32_t x2;
+  int32_t x3;
+  int64_t x4;
+  int32_t x5;
+  int64_t x6;
+  int64_t * x7;
+  void * x8;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+  PyObject *arg8;
+
+  if (!PyArg_UnpackTuple(args, "lzd_window", 9, 9, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7, &arg8))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, int32_t);
+  if (x3 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x4 = _cffi_to_c_int(arg4, int64_t);
+  if (x4 == (int64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x5 = _cffi_to_c_int(arg5, int32_t);
+  if (x5 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x6 = _cffi_to_c_int(arg6, int64_t);
+  if (x6 == (int64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(5), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(5), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg8, (char **)&x8);
+  if (datasize != 0) {
+    x8 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg8, (char **)&x8,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_window(x0, x1, x2, x3, x4, x5, x6, x7, x8); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_window _cffi_d_lzd_window
+#endif
+
+static size_t _cffi_d_lzd_window_bytes(lzd_units const * x0, int32_t x1, int32_t x2)
+{
+  return lzd_window_bytes(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_window_bytes(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int32_t x1;
+  int32_t x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  size_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "lzd_window_bytes", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int32_t);
+  if (x1 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_window_bytes(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_window_bytes _cffi_d_lzd_window_bytes
 #endif
 
 static int _cffi_const_LZD_NO(unsigned long long *o)
@@ -1507,21 +1955,52 @@ static void _cffi_checkfld__lzd_stages(lzd_stages *p)
 }
 struct _cffi_align__lzd_stages { char x; lzd_stages y; };
 
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_units(lzd_units *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->units) | 0);  /* check that 'lzd_units.units' is an integer */
+  (void)((p->values) | 0);  /* check that 'lzd_units.values' is an integer */
+  { int64_t const * *tmp = &p->size; (void)tmp; }
+  { uint8_t const * *tmp = &p->kept; (void)tmp; }
+  { int32_t const * *tmp = &p->maker; (void)tmp; }
+  { int32_t const * *tmp = &p->read_from; (void)tmp; }
+  { int32_t const * *tmp = &p->read; (void)tmp; }
+  { int32_t const * *tmp = &p->write_from; (void)tmp; }
+  { int32_t const * *tmp = &p->write; (void)tmp; }
+  { int32_t const * *tmp = &p->reader_from; (void)tmp; }
+  { int32_t const * *tmp = &p->reader; (void)tmp; }
+  { int32_t const * *tmp = &p->need_from; (void)tmp; }
+  { int32_t const * *tmp = &p->need; (void)tmp; }
+  { int32_t const * *tmp = &p->next_from; (void)tmp; }
+  { int32_t const * *tmp = &p->next; (void)tmp; }
+  { int32_t const * *tmp = &p->pair_from; (void)tmp; }
+  { int32_t const * *tmp = &p->pair; (void)tmp; }
+}
+struct _cffi_align__lzd_units { char x; lzd_units y; };
+
 static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_NO", (void *)_cffi_const_LZD_NO, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_NOT_DECIDED", (void *)_cffi_const_LZD_NOT_DECIDED, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_WORDS", (void *)_cffi_const_LZD_WORDS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_chain", (void *)_cffi_f_lzd_chain, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 60), (void *)_cffi_d_lzd_chain },
+  { "lzd_chain", (void *)_cffi_f_lzd_chain, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_chain },
   { "lzd_cheapest", (void *)_cffi_f_lzd_cheapest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_cheapest },
-  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 53), (void *)_cffi_d_lzd_cheapest_bytes },
-  { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 28), (void *)_cffi_d_lzd_evict },
-  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 38), (void *)_cffi_d_lzd_first_fit },
-  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 35), (void *)_cffi_d_lzd_pairs },
-  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 45), (void *)_cffi_d_lzd_peak },
+  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 76), (void *)_cffi_d_lzd_cheapest_bytes },
+  { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_lzd_evict },
+  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 49), (void *)_cffi_d_lzd_first_fit },
+  { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 95), (void *)_cffi_d_lzd_list },
+  { "lzd_moves", (void *)_cffi_f_lzd_moves, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_moves },
+  { "lzd_moves_bytes", (void *)_cffi_f_lzd_moves_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 83), (void *)_cffi_d_lzd_moves_bytes },
+  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 46), (void *)_cffi_d_lzd_pairs },
+  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 56), (void *)_cffi_d_lzd_peak },
   { "lzd_search", (void *)_cffi_f_lzd_search, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_lzd_search },
-  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 56), (void *)_cffi_d_lzd_search_bytes },
-  { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_tidy },
+  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 79), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 31), (void *)_cffi_d_lzd_tidy },
+  { "lzd_usage", (void *)_cffi_f_lzd_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_usage },
+  { "lzd_window", (void *)_cffi_f_lzd_window, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_window },
+  { "lzd_window_bytes", (void *)_cffi_f_lzd_window_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 86), (void *)_cffi_d_lzd_window_bytes },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
@@ -1536,16 +2015,16 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_buffers, size),
             sizeof(((lzd_buffers *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "first", offsetof(lzd_buffers, first),
              sizeof(((lzd_buffers *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "end", offsetof(lzd_buffers, end),
            sizeof(((lzd_buffers *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 22) },
+           _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 64) },
+          _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "values", offsetof(lzd_entry, values),
               sizeof(((lzd_entry *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1560,55 +2039,55 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_entry, size),
             sizeof(((lzd_entry *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "cost", offsetof(lzd_entry, cost),
             sizeof(((lzd_entry *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "maker", offsetof(lzd_entry, maker),
              sizeof(((lzd_entry *)0)->maker),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "read_at", offsetof(lzd_entry, read_at),
                sizeof(((lzd_entry *)0)->read_at),
-               _CFFI_OP(_CFFI_OP_NOOP, 22) },
+               _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "reads", offsetof(lzd_entry, reads),
              sizeof(((lzd_entry *)0)->reads),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "write_at", offsetof(lzd_entry, write_at),
                 sizeof(((lzd_entry *)0)->write_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "writes", offsetof(lzd_entry, writes),
               sizeof(((lzd_entry *)0)->writes),
-              _CFFI_OP(_CFFI_OP_NOOP, 22) },
+              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "share_at", offsetof(lzd_entry, share_at),
                 sizeof(((lzd_entry *)0)->share_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "share_old", offsetof(lzd_entry, share_old),
                  sizeof(((lzd_entry *)0)->share_old),
-                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "share_new", offsetof(lzd_entry, share_new),
                  sizeof(((lzd_entry *)0)->share_new),
-                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "first", offsetof(lzd_entry, first),
              sizeof(((lzd_entry *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "keep", offsetof(lzd_entry, keep),
             sizeof(((lzd_entry *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 73) },
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "base", offsetof(lzd_entry, base),
             sizeof(((lzd_entry *)0)->base),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "use_at", offsetof(lzd_entry, use_at),
               sizeof(((lzd_entry *)0)->use_at),
-              _CFFI_OP(_CFFI_OP_NOOP, 22) },
+              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "uses", offsetof(lzd_entry, uses),
             sizeof(((lzd_entry *)0)->uses),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "until", offsetof(lzd_entry, until),
              sizeof(((lzd_entry *)0)->until),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "stay", offsetof(lzd_entry, stay),
             sizeof(((lzd_entry *)0)->stay),
-            _CFFI_OP(_CFFI_OP_NOOP, 73) },
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "budget", offsetof(lzd_rule, budget),
               sizeof(((lzd_rule *)0)->budget),
               _CFFI_OP(_CFFI_OP_NOOP, 2) },
@@ -1626,7 +2105,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "weight", offsetof(lzd_rule, weight),
               sizeof(((lzd_rule *)0)->weight),
-              _CFFI_OP(_CFFI_OP_NOOP, 22) },
+              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "values", offsetof(lzd_small, values),
               sizeof(((lzd_small *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1635,40 +2114,40 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_small, size),
             sizeof(((lzd_small *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "cost", offsetof(lzd_small, cost),
             sizeof(((lzd_small *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "reads", offsetof(lzd_small, reads),
              sizeof(((lzd_small *)0)->reads),
-             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+             _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "writes", offsetof(lzd_small, writes),
               sizeof(((lzd_small *)0)->writes),
-              _CFFI_OP(_CFFI_OP_NOOP, 71) },
+              _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "needs", offsetof(lzd_small, needs),
              sizeof(((lzd_small *)0)->needs),
-             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+             _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "after", offsetof(lzd_small, after),
              sizeof(((lzd_small *)0)->after),
-             _CFFI_OP(_CFFI_OP_NOOP, 71) },
+             _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "once", offsetof(lzd_small, once),
             sizeof(((lzd_small *)0)->once),
-            _CFFI_OP(_CFFI_OP_NOOP, 73) },
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "share_at", offsetof(lzd_small, share_at),
                 sizeof(((lzd_small *)0)->share_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "share_old", offsetof(lzd_small, share_old),
                  sizeof(((lzd_small *)0)->share_old),
-                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "share_new", offsetof(lzd_small, share_new),
                  sizeof(((lzd_small *)0)->share_new),
-                 _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "born", offsetof(lzd_small, born),
             sizeof(((lzd_small *)0)->born),
-            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+            _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "keep", offsetof(lzd_small, keep),
             sizeof(((lzd_small *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+            _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "in_order", offsetof(lzd_small, in_order),
                 sizeof(((lzd_small *)0)->in_order),
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -1683,67 +2162,121 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "of", offsetof(lzd_stages, of),
           sizeof(((lzd_stages *)0)->of),
-          _CFFI_OP(_CFFI_OP_NOOP, 22) },
+          _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "first", offsetof(lzd_stages, first),
              sizeof(((lzd_stages *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "last", offsetof(lzd_stages, last),
             sizeof(((lzd_stages *)0)->last),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "input", offsetof(lzd_stages, input),
              sizeof(((lzd_stages *)0)->input),
-             _CFFI_OP(_CFFI_OP_NOOP, 22) },
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "gradient", offsetof(lzd_stages, gradient),
                 sizeof(((lzd_stages *)0)->gradient),
-                _CFFI_OP(_CFFI_OP_NOOP, 22) },
+                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "pass", offsetof(lzd_stages, pass),
             sizeof(((lzd_stages *)0)->pass),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "pass_cost", offsetof(lzd_stages, pass_cost),
                  sizeof(((lzd_stages *)0)->pass_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "keep", offsetof(lzd_stages, keep),
             sizeof(((lzd_stages *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "keep_cost", offsetof(lzd_stages, keep_cost),
                  sizeof(((lzd_stages *)0)->keep_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "held", offsetof(lzd_stages, held),
             sizeof(((lzd_stages *)0)->held),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "output", offsetof(lzd_stages, output),
               sizeof(((lzd_stages *)0)->output),
-              _CFFI_OP(_CFFI_OP_NOOP, 73) },
+              _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "back", offsetof(lzd_stages, back),
             sizeof(((lzd_stages *)0)->back),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "both", offsetof(lzd_stages, both),
             sizeof(((lzd_stages *)0)->both),
-            _CFFI_OP(_CFFI_OP_NOOP, 22) },
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "both_cost", offsetof(lzd_stages, both_cost),
                  sizeof(((lzd_stages *)0)->both_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
+  { "units", offsetof(lzd_units, units),
+             sizeof(((lzd_units *)0)->units),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "values", offsetof(lzd_units, values),
+              sizeof(((lzd_units *)0)->values),
+              _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "size", offsetof(lzd_units, size),
+            sizeof(((lzd_units *)0)->size),
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
+  { "kept", offsetof(lzd_units, kept),
+            sizeof(((lzd_units *)0)->kept),
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
+  { "maker", offsetof(lzd_units, maker),
+             sizeof(((lzd_units *)0)->maker),
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "read_from", offsetof(lzd_units, read_from),
+                 sizeof(((lzd_units *)0)->read_from),
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "read", offsetof(lzd_units, read),
+            sizeof(((lzd_units *)0)->read),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "write_from", offsetof(lzd_units, write_from),
+                  sizeof(((lzd_units *)0)->write_from),
+                  _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "write", offsetof(lzd_units, write),
+             sizeof(((lzd_units *)0)->write),
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "reader_from", offsetof(lzd_units, reader_from),
+                   sizeof(((lzd_units *)0)->reader_from),
+                   _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "reader", offsetof(lzd_units, reader),
+              sizeof(((lzd_units *)0)->reader),
+              _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "need_from", offsetof(lzd_units, need_from),
+                 sizeof(((lzd_units *)0)->need_from),
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "need", offsetof(lzd_units, need),
+            sizeof(((lzd_units *)0)->need),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "next_from", offsetof(lzd_units, next_from),
+                 sizeof(((lzd_units *)0)->next_from),
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "next", offsetof(lzd_units, next),
+            sizeof(((lzd_units *)0)->next),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "pair_from", offsetof(lzd_units, pair_from),
+                 sizeof(((lzd_units *)0)->pair_from),
+                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "pair", offsetof(lzd_units, pair),
+            sizeof(((lzd_units *)0)->pair),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_buffers", 65, _CFFI_F_CHECK_FIELDS,
+  { "lzd_buffers", 102, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
-  { "lzd_entry", 66, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 103, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 21 },
-  { "lzd_rule", 67, _CFFI_F_CHECK_FIELDS,
+  { "lzd_rule", 104, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 28, 6 },
-  { "lzd_small", 68, _CFFI_F_CHECK_FIELDS,
+  { "lzd_small", 105, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 34, 15 },
-  { "lzd_stages", 69, _CFFI_F_CHECK_FIELDS,
+  { "lzd_stages", 106, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 49, 17 },
+  { "lzd_units", 107, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_units), offsetof(struct _cffi_align__lzd_units, y), 66, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_buffers", 65 },
-  { "lzd_entry", 66 },
-  { "lzd_rule", 67 },
-  { "lzd_small", 68 },
-  { "lzd_stages", 69 },
+  { "lzd_buffers", 102 },
+  { "lzd_entry", 103 },
+  { "lzd_rule", 104 },
+  { "lzd_small", 105 },
+  { "lzd_stages", 106 },
+  { "lzd_units", 107 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1753,12 +2286,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  14,  /* num_globals */
-  5,  /* num_struct_unions */
+  20,  /* num_globals */
+  6,  /* num_struct_unions */
   0,  /* num_enums */
-  5,  /* num_typenames */
+  6,  /* num_typenames */
   NULL,  /* no includes */
-  76,  /* num_types */
+  114,  /* num_types */
   0,  /* flags */
 };
 

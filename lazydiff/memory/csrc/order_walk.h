@@ -1,0 +1,91 @@
+/* A walk along an order: which bytes are alive, and what one more unit would need. Shared by order.c and window.c. */
+#ifndef LZD_ORDER_WALK_H
+#define LZD_ORDER_WALK_H
+
+#include "lzd_order.h"
+
+typedef struct walk {
+    const lzd_units *in;
+    int64_t *mark;   /* by value: the last look (`stamp`) in which it took part in sharing */
+    int32_t *left;   /* by value: readers that have not run */
+    int64_t stamp;
+    int64_t alive;   /* bytes */
+    int64_t at_once; /* bytes of inputs that nothing reads: alive at the first step alone */
+    int32_t ran;     /* units */
+} walk;
+
+/* Is the value alive after its unit has run? */
+static inline int walk_lasts(const lzd_units *in, int32_t v)
+{
+    return in->kept[v] || in->reader_from[v + 1] > in->reader_from[v];
+}
+
+/* Does the value die with the unit that runs next, one of its readers? */
+static inline int walk_dies(const walk *w, int32_t v)
+{
+    return w->left[v] == 1 && !w->in->kept[v];
+}
+
+/* Before the first unit. memory: 16 * values bytes; returns what follows them. */
+static inline void *walk_begin(walk *w, const lzd_units *in, void *memory)
+{
+    w->in = in;
+    w->mark = memory;
+    w->left = (int32_t *)(w->mark + in->values);
+    w->stamp = w->alive = w->at_once = 0;
+    w->ran = 0;
+    for (int32_t v = 0; v < in->values; v++) {
+        w->mark[v] = 0;
+        w->left[v] = in->reader_from[v + 1] - in->reader_from[v];
+        if (in->maker[v] == LZD_MAKER_NONE) {
+            *(walk_lasts(in, v) ? &w->alive : &w->at_once) += in->size[v];
+        }
+    }
+    return w->mark + 2 * (int64_t)in->values;
+}
+
+/* Bytes in use while u runs, and alive after it. */
+static inline int64_t walk_look(walk *w, int32_t u, int64_t *after)
+{
+    const lzd_units *in = w->in;
+    int64_t use = w->alive + (w->ran ? 0 : w->at_once), then = w->alive;
+    for (int32_t i = in->write_from[u]; i < in->write_from[u + 1]; i++) {
+        use += in->size[in->write[i]];
+        then += walk_lasts(in, in->write[i]) ? in->size[in->write[i]] : 0;
+    }
+    for (int32_t i = in->read_from[u]; i < in->read_from[u + 1]; i++) {
+        then -= walk_dies(w, in->read[i]) ? in->size[in->read[i]] : 0;
+    }
+    w->stamp++;
+    for (int32_t i = in->pair_from[u]; i < in->pair_from[u + 1]; i++) {
+        const int32_t old = in->pair[2 * i], new = in->pair[2 * i + 1];
+        if (w->mark[old] != w->stamp && w->mark[new] != w->stamp && walk_dies(w, old)) {
+            w->mark[old] = w->mark[new] = w->stamp;
+            use -= in->size[new];
+        }
+    }
+    *after = then;
+    return use;
+}
+
+/* Runs u, after which `after` bytes are alive. */
+static inline void walk_run(walk *w, int32_t u, int64_t after)
+{
+    for (int32_t i = w->in->read_from[u]; i < w->in->read_from[u + 1]; i++) {
+        w->left[w->in->read[i]]--;
+    }
+    w->alive = after;
+    w->ran++;
+}
+
+/* Takes back the last unit, before which `before` bytes were alive. */
+static inline void walk_back(walk *w, int32_t u, int64_t before)
+{
+    for (int32_t i = w->in->read_from[u]; i < w->in->read_from[u + 1]; i++) {
+        w->left[w->in->read[i]]++;
+    }
+    w->alive = before;
+    w->ran--;
+}
+
+#endif

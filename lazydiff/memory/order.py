@@ -1,0 +1,96 @@
+"""Facts and candidate schedules -> the order with the lowest peak that is found; where it can be, proved the lowest.
+
+The bytes in use while a unit runs depend on the set of units that ran before it, and not on their order. So the best
+order is a path through sets, on which the most bytes in use are few:
+
+1. Two more orders by rule: greedy for few live bytes, from the start and from the end; of equals, the newest first.
+2. Exact search over the sets that may have run (memory/csrc/window.c), of the whole entry where it is not too long.
+   It often ends at once: a unit that leaves no more bytes alive than there were, and needs no more than the peak
+   so far, may run at once, and so may a chain of them.
+3. Moves of units away from the peak (memory/csrc/moves.c), then from seeded changes on.
+4. Exact search again: of windows around the peak, all else fixed, and of the whole below peaks between what is proved
+   and what is found, where more units may run at once.
+
+All limits are numbers of units looked at, and grow with the number of units; there is no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazydiff.memory.facts import Facts
+from lazydiff.memory.lives import peak
+from lazydiff.memory.ordering import Units
+from lazydiff.memory.packing import Decision
+
+WHOLE = 8192  # units of an entry that is searched whole
+WINDOW = 48  # units of a window around the peak
+LOOKS = 4000  # by unit of the entry: looks at units of all searches and moves together,
+MOST_LOOKS = 4_000_000  # up to this many
+SETS = 8000  # sets of units that a search stores
+ROUNDS = 4  # of moves and searches in turn
+
+
+def best_order(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[int]:
+    """The schedule of the lowest peak found, each unit in it once; a candidate (the first of equals) if none beats it.
+
+    `candidates`: at least one schedule, each valid, every unit in it once. The same answer on every machine.
+    """
+    given = min(candidates, key=lambda s: peak(facts, s))
+    if len(given) < 2:
+        return list(given)
+    found = _Search(facts, given).run()
+    return found if peak(facts, found) < peak(facts, given) else list(given)
+
+
+def best_first(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[list[int]]:
+    """best_order's answer, then the candidates, the lowest peak first."""
+    best = best_order(facts, candidates)
+    others = sorted((list(s) for s in candidates), key=lambda s: peak(facts, s))
+    return [best, *(s for s in others if s != best)]
+
+
+class _Search:
+    """The best order so far, and below which peak there is proved to be none."""
+
+    def __init__(self, facts: Facts, given: Sequence[int]) -> None:
+        self.units = Units(facts)
+        self.best = list(given)
+        self.peak = self.units.peak(given)
+        self.proved = 0
+        self.share = min(MOST_LOOKS, LOOKS * self.units.count) // (2 * ROUNDS)
+
+    def run(self) -> list[int]:
+        """The best order that all steps together find."""
+        for from_the_end in (False, True):
+            self._offer(self.units.listed(from_the_end))
+        self._search(0, self.units.count, 0)
+        for _ in range(ROUNDS):
+            if self.peak <= self.proved:
+                break
+            before = self.peak
+            self._offer(self.units.moved(self.best, self.share))
+            if self.units.count <= WHOLE:
+                self._search(0, self.units.count, (self.proved + self.peak) // 2)
+            for length in (WINDOW, 2 * WINDOW):
+                use = self.units.usage(self.best)
+                at = use.index(max(use))
+                first = max(0, min(at - length // 2, self.units.count - length))
+                self._search(first, min(self.units.count, first + length), 0)
+            if self.peak == before:
+                break
+        return self.best
+
+    def _offer(self, order: list[int]) -> None:
+        peak_bytes = self.units.peak(order)
+        if peak_bytes < self.peak:
+            self.best, self.peak = order, peak_bytes
+
+    def _search(self, first: int, after: int, start: int) -> None:
+        if self.peak <= self.proved or after - first > WHOLE:
+            return
+        decision, order, proved = self.units.window(self.best, first, after, start, SETS, self.share // 4)
+        if decision == Decision.YES:
+            self._offer(order)
+        if after - first == self.units.count:
+            self.proved = max(self.proved, proved)

@@ -1,0 +1,100 @@
+"""A door to the compiled planner (memory/csrc): bytes in use along an order, orders by rule, exact search, moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lazydiff.memory.compiled import extension, pointer
+from lazydiff.memory.facts import Facts
+from lazydiff.memory.packing import Decision
+
+
+class Units:
+    """The facts as C reads them. Orders are lists of unit numbers, each unit once and after all that it needs."""
+
+    def __init__(self, facts: Facts) -> None:
+        needs = facts.needs()
+        makers = facts.maker
+        there = {*facts.born, *makers}
+        sizes = [size if v in there else 0 for v, size in enumerate(facts.sizes)]
+        readers: list[list[int]] = [[] for _ in sizes]
+        for u, reads in enumerate(facts.reads):
+            for v in reads:
+                readers[v].append(u)
+        after: list[list[int]] = [[] for _ in needs]
+        for u, need in enumerate(needs):
+            for n in need:
+                after[n].append(u)
+        pairs = [[(o, n) for o, n in each if sizes[n] and sizes[o] == sizes[n]] for each in facts.in_place]
+        self.count = len(needs)
+        self._values = len(sizes)
+        arrays: list[tuple[str, npt.NDArray[Any]]] = [
+            ("int64_t", np.array(sizes, np.int64)),
+            ("uint8_t", np.array([v in facts.keep for v in range(len(sizes))], np.uint8)),
+            ("int32_t", np.array([makers.get(v, -1) for v in range(len(sizes))], np.int32)),
+            *_lists(facts.reads),
+            *_lists(facts.writes),
+            *_lists(readers),
+            *_lists(needs),
+            *_lists(after),
+            *_lists(pairs),
+        ]
+        c = extension()
+        self._alive = [pointer(kind, array) for kind, array in arrays]
+        self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
+        self._small = np.zeros(2 * self._values + 2 * self.count + 2, np.int64)
+
+    def usage(self, order: Sequence[int]) -> list[int]:
+        """Bytes in use at each step; the most is what memory/lives.py says."""
+        numbers, use = np.array(order, np.int32), np.zeros(self.count, np.int64)
+        extension().lib.lzd_usage(
+            self._struct, pointer("int32_t", numbers), pointer("int64_t", use), pointer("int64_t", self._small)
+        )
+        return [int(bytes_) for bytes_ in use]
+
+    def peak(self, order: Sequence[int]) -> int:
+        """The most bytes in use at a step; 0 without steps."""
+        return max(self.usage(order), default=0)
+
+    def listed(self, from_the_end: bool) -> list[int]:
+        """The order that always takes the unit that leaves (from the end: needs) the fewest bytes alive."""
+        numbers = np.zeros(self.count, np.int32)
+        memory = pointer("int64_t", self._small)
+        extension().lib.lzd_list(self._struct, from_the_end, pointer("int32_t", numbers), memory)
+        return [int(u) for u in numbers]
+
+    def window(
+        self, order: Sequence[int], first: int, after: int, start: int, nodes: int, work: int
+    ) -> tuple[Decision, list[int], int]:
+        """The order with steps first..after-1 in the order of the lowest peak there, and what is proved.
+
+        YES: with a lower peak in them than given. NO: no order of them has one. Peaks up to `start` count as equal. No
+        order of the window has a peak below the number returned. NOT_DECIDED after so many sets of units or looks.
+        """
+        c = extension()
+        numbers, proved = np.array(order, np.int32), np.zeros(1, np.int64)
+        memory = c.ffi.new("int64_t[]", c.lib.lzd_window_bytes(self._struct, after - first, nodes) // 8 + 1)
+        pointers = pointer("int32_t", numbers), pointer("int64_t", proved)
+        decision = c.lib.lzd_window(self._struct, pointers[0], first, after, start, nodes, work, pointers[1], memory)
+        return Decision(decision), [int(u) for u in numbers], int(proved[0])
+
+    def moved(self, order: Sequence[int], looks: int) -> list[int]:
+        """The order after local moves, and more from seeded changes on; never a higher peak. Stops after `looks`."""
+        c = extension()
+        numbers = np.array(order, np.int32)
+        memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
+        c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), looks, memory)
+        return [int(u) for u in numbers]
+
+
+def _lists(lists: Iterable[Sequence[Any]]) -> list[tuple[str, npt.NDArray[Any]]]:
+    """Where each list begins, one more for the end of the last, and all their numbers."""
+    every = list(lists)
+    start = np.zeros(len(every) + 1, np.int32)
+    np.cumsum([len(each) for each in every], out=start[1:])
+    flat = np.array([n for each in every for n in each], np.int32).reshape(-1)
+    return [("int32_t", start), ("int32_t", flat if flat.size else np.zeros(1, np.int32))]
