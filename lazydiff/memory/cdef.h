@@ -79,27 +79,31 @@ size_t lzd_cheapest_bytes(int32_t node_limit);
 int lzd_cheapest(const lzd_small *entry, int64_t budget, int32_t node_limit, int32_t *schedule, int32_t most, int32_t *length,
                  int32_t *nodes, void *memory);
 
-typedef struct lzd_stages {
+typedef struct lzd_chain {
     int32_t stages;
     int32_t classes;
     int32_t slots;
+    int32_t variants;
     const int32_t *of;
     const int32_t *first;
     const int32_t *last;
     const int32_t *input;
     const int32_t *gradient;
-    const int32_t *pass;
-    const int64_t *pass_cost;
-    const int32_t *keep;
-    const int64_t *keep_cost;
-    const int32_t *held;
+    const int32_t *leaving;
     const uint8_t *output;
+    const int32_t *pass;
+    const int32_t *keep;
+    const int32_t *held;
     const int32_t *back;
     const int32_t *both;
+    const int64_t *pass_cost;
+    const int64_t *keep_cost;
     const int64_t *both_cost;
-} lzd_stages;
+} lzd_chain;
 
-void lzd_chain(const lzd_stages *chain, int64_t *cost);
+#define LZD_NEVER ...
+
+void lzd_cross(const lzd_chain *chain, int64_t *cost);
 
 typedef struct lzd_units {
     int32_t units;

@@ -34,31 +34,34 @@ size_t lzd_cheapest_bytes(int32_t node_limit);
 int lzd_cheapest(const lzd_small *entry, int64_t budget, int32_t node_limit, int32_t *schedule, int32_t most, int32_t *length,
                  int32_t *nodes, void *memory);
 
-/* Chains of stages (memory/recompute/chain.py). Numbers of stages are 0 .. stages-1; all bytes are in slots. */
-typedef struct lzd_stages {
+/* A chain of stages (memory/recompute/chain.py), numbered 0 .. stages-1. All bytes are in slots. Where an array goes by
+   stage * 2 + h, h says that the stage's input must stay; by stage * 4 + h + 2 * o, o says that its output is there already. */
+typedef struct lzd_chain {
     int32_t stages;
-    int32_t classes;      /* of stretches first..last; equal ones share a class; a stretch has a higher one than its parts */
-    int32_t slots;        /* the budget */
+    int32_t classes; /* of stretches first..last; equal ones share a class; a stretch has a higher one than its parts */
+    int32_t slots;   /* the budget */
+    int32_t variants; /* of costs: 4, by h + 2 * o; or 1, if no way back reads its stage's output */
     const int32_t *of;    /* by first * stages + last: the class */
     const int32_t *first; /* by class: one stretch of it */
     const int32_t *last;
     const int32_t *input;     /* by stage: what enters it, forwards */
     const int32_t *gradient;  /* by stage: what enters it, backwards */
-    const int32_t *pass;      /* by stage: most slots while it makes its output only, its input among them */
+    const int32_t *leaving;   /* by stage: what leaves it, forwards */
+    const uint8_t *output;    /* by stage: 1 if its way back reads that */
+    const int32_t *pass;      /* by stage * 2 + h: the most slots while it makes no more than its output */
+    const int32_t *keep;      /* by stage * 2 + h: the most while it makes its output and all that its way back reads */
+    const int32_t *held;      /* by stage * 2 + h: what then stays for its way back, its output not counted */
+    const int32_t *back;      /* by stage * 2 + h: the most on its way back */
+    const int32_t *both;      /* by stage * 4 + h + 2 * o: the most of making what its way back reads, and its way back */
     const int64_t *pass_cost; /* by stage */
-    const int32_t *keep;      /* by stage: most slots while it makes all that its way back reads */
     const int64_t *keep_cost; /* by stage */
-    const int32_t *held;      /* by stage * 2 + h: slots kept for its way back, its output not counted; h: its input must stay */
-    const uint8_t *output;    /* by stage: 1 if its way back reads its output */
-    const int32_t *back;      /* by stage * 2 + h: most slots on its way back */
-    const int32_t *both;      /* by stage * 2 + h: most slots of making what its way back reads, and its way back */
-    const int64_t *both_cost; /* by stage: of the former */
-} lzd_stages;
+    const int64_t *both_cost; /* by stage * 2 + o */
+} lzd_chain;
 
-#define LZD_NEVER ((int64_t)1 << 60) /* a cost: it does not fit */
+#define LZD_NEVER ((int64_t)1 << 60) /* more than any cost */
 
-/* cost[(class * 2 + h) * (slots + 1) + m]: the least cost of a stretch, forwards and back, its input and the gradient behind
-   it being there, in m slots with both; h: its input must stay. */
-void lzd_chain(const lzd_stages *chain, int64_t *cost);
+/* cost[(class * variants + h + 2 * o) * (slots + 1) + m]: the least cost of a stretch, forwards and back, in m slots with what
+   is there: its input, the gradient behind it, if o its output. LZD_NEVER or more if it does not fit. h: its input must stay. */
+void lzd_cross(const lzd_chain *chain, int64_t *cost);
 
 #endif

@@ -595,7 +595,7 @@ static void *_cffi_types[] = {
 /*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 113), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_small const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_small const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
@@ -616,7 +616,7 @@ static void *_cffi_types[] = {
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 30 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
-/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_entry const *
+/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_entry const *
 /* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
@@ -625,7 +625,7 @@ static void *_cffi_types[] = {
 /* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
 /* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
-/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_rule const *
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_rule const *
 /* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
@@ -675,8 +675,8 @@ static void *_cffi_types[] = {
 /* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 113), // void()(lzd_stages const *, int64_t *)
-/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_stages const *
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 113), // void()(lzd_chain const *, int64_t *)
+/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_chain const *
 /* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 113), // void()(lzd_units const *, int, int32_t *, void *)
@@ -687,10 +687,10 @@ static void *_cffi_types[] = {
 /* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 101 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
 /* 102 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_rule
-/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_small
-/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_stages
+/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_chain
+/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_entry
+/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_rule
+/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_small
 /* 107 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
 /* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 109 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // uint64_t const *
@@ -699,57 +699,6 @@ static void *_cffi_types[] = {
 /* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
 /* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
-
-static void _cffi_d_lzd_chain(lzd_stages const * x0, int64_t * x1)
-{
-  lzd_chain(x0, x1);
-}
-#ifndef PYPY_VERSION
-static PyObject *
-_cffi_f_lzd_chain(PyObject *self, PyObject *args)
-{
-  lzd_stages const * x0;
-  int64_t * x1;
-  Py_ssize_t datasize;
-  struct _cffi_freeme_s *large_args_free = NULL;
-  PyObject *arg0;
-  PyObject *arg1;
-
-  if (!PyArg_UnpackTuple(args, "lzd_chain", 2, 2, &arg0, &arg1))
-    return NULL;
-
-  datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(92), arg0, (char **)&x0);
-  if (datasize != 0) {
-    x0 = ((size_t)datasize) <= 640 ? (lzd_stages const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(92), arg0, (char **)&x0,
-            datasize, &large_args_free) < 0)
-      return NULL;
-  }
-
-  datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg1, (char **)&x1);
-  if (datasize != 0) {
-    x1 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg1, (char **)&x1,
-            datasize, &large_args_free) < 0)
-      return NULL;
-  }
-
-  Py_BEGIN_ALLOW_THREADS
-  _cffi_restore_errno();
-  { lzd_chain(x0, x1); }
-  _cffi_save_errno();
-  Py_END_ALLOW_THREADS
-
-  (void)self; /* unused */
-  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
-  Py_INCREF(Py_None);
-  return Py_None;
-}
-#else
-#  define _cffi_f_lzd_chain _cffi_d_lzd_chain
-#endif
 
 static int _cffi_d_lzd_cheapest(lzd_small const * x0, int64_t x1, int32_t x2, int32_t * x3, int32_t x4, int32_t * x5, int32_t * x6, void * x7)
 {
@@ -883,6 +832,57 @@ _cffi_f_lzd_cheapest_bytes(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_lzd_cheapest_bytes _cffi_d_lzd_cheapest_bytes
+#endif
+
+static void _cffi_d_lzd_cross(lzd_chain const * x0, int64_t * x1)
+{
+  lzd_cross(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_cross(PyObject *self, PyObject *args)
+{
+  lzd_chain const * x0;
+  int64_t * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "lzd_cross", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(92), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_chain const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(92), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(5), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int64_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(5), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_cross(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_cross _cffi_d_lzd_cross
 #endif
 
 static int32_t _cffi_d_lzd_evict(lzd_entry const * x0, lzd_rule const * x1, int32_t * x2, int32_t x3, int32_t * x4)
@@ -1821,6 +1821,13 @@ _cffi_f_lzd_window_bytes(PyObject *self, PyObject *args)
 #  define _cffi_f_lzd_window_bytes _cffi_d_lzd_window_bytes
 #endif
 
+static int _cffi_const_LZD_NEVER(unsigned long long *o)
+{
+  int n = (LZD_NEVER) <= 0;
+  *o = (unsigned long long)((LZD_NEVER) | 0);  /* check that LZD_NEVER is an integer */
+  return n;
+}
+
 static int _cffi_const_LZD_NO(unsigned long long *o)
 {
   int n = (LZD_NO) <= 0;
@@ -1863,6 +1870,33 @@ static void _cffi_checkfld__lzd_buffers(lzd_buffers *p)
   { int64_t const * *tmp = &p->at; (void)tmp; }
 }
 struct _cffi_align__lzd_buffers { char x; lzd_buffers y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_chain(lzd_chain *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->stages) | 0);  /* check that 'lzd_chain.stages' is an integer */
+  (void)((p->classes) | 0);  /* check that 'lzd_chain.classes' is an integer */
+  (void)((p->slots) | 0);  /* check that 'lzd_chain.slots' is an integer */
+  (void)((p->variants) | 0);  /* check that 'lzd_chain.variants' is an integer */
+  { int32_t const * *tmp = &p->of; (void)tmp; }
+  { int32_t const * *tmp = &p->first; (void)tmp; }
+  { int32_t const * *tmp = &p->last; (void)tmp; }
+  { int32_t const * *tmp = &p->input; (void)tmp; }
+  { int32_t const * *tmp = &p->gradient; (void)tmp; }
+  { int32_t const * *tmp = &p->leaving; (void)tmp; }
+  { uint8_t const * *tmp = &p->output; (void)tmp; }
+  { int32_t const * *tmp = &p->pass; (void)tmp; }
+  { int32_t const * *tmp = &p->keep; (void)tmp; }
+  { int32_t const * *tmp = &p->held; (void)tmp; }
+  { int32_t const * *tmp = &p->back; (void)tmp; }
+  { int32_t const * *tmp = &p->both; (void)tmp; }
+  { int64_t const * *tmp = &p->pass_cost; (void)tmp; }
+  { int64_t const * *tmp = &p->keep_cost; (void)tmp; }
+  { int64_t const * *tmp = &p->both_cost; (void)tmp; }
+}
+struct _cffi_align__lzd_chain { char x; lzd_chain y; };
 
 _CFFI_UNUSED_FN
 static void _cffi_checkfld__lzd_entry(lzd_entry *p)
@@ -1931,31 +1965,6 @@ static void _cffi_checkfld__lzd_small(lzd_small *p)
 struct _cffi_align__lzd_small { char x; lzd_small y; };
 
 _CFFI_UNUSED_FN
-static void _cffi_checkfld__lzd_stages(lzd_stages *p)
-{
-  /* only to generate compile-time warnings or errors */
-  (void)p;
-  (void)((p->stages) | 0);  /* check that 'lzd_stages.stages' is an integer */
-  (void)((p->classes) | 0);  /* check that 'lzd_stages.classes' is an integer */
-  (void)((p->slots) | 0);  /* check that 'lzd_stages.slots' is an integer */
-  { int32_t const * *tmp = &p->of; (void)tmp; }
-  { int32_t const * *tmp = &p->first; (void)tmp; }
-  { int32_t const * *tmp = &p->last; (void)tmp; }
-  { int32_t const * *tmp = &p->input; (void)tmp; }
-  { int32_t const * *tmp = &p->gradient; (void)tmp; }
-  { int32_t const * *tmp = &p->pass; (void)tmp; }
-  { int64_t const * *tmp = &p->pass_cost; (void)tmp; }
-  { int32_t const * *tmp = &p->keep; (void)tmp; }
-  { int64_t const * *tmp = &p->keep_cost; (void)tmp; }
-  { int32_t const * *tmp = &p->held; (void)tmp; }
-  { uint8_t const * *tmp = &p->output; (void)tmp; }
-  { int32_t const * *tmp = &p->back; (void)tmp; }
-  { int32_t const * *tmp = &p->both; (void)tmp; }
-  { int64_t const * *tmp = &p->both_cost; (void)tmp; }
-}
-struct _cffi_align__lzd_stages { char x; lzd_stages y; };
-
-_CFFI_UNUSED_FN
 static void _cffi_checkfld__lzd_units(lzd_units *p)
 {
   /* only to generate compile-time warnings or errors */
@@ -1981,13 +1990,14 @@ static void _cffi_checkfld__lzd_units(lzd_units *p)
 struct _cffi_align__lzd_units { char x; lzd_units y; };
 
 static const struct _cffi_global_s _cffi_globals[] = {
+  { "LZD_NEVER", (void *)_cffi_const_LZD_NEVER, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_NO", (void *)_cffi_const_LZD_NO, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_NOT_DECIDED", (void *)_cffi_const_LZD_NOT_DECIDED, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_WORDS", (void *)_cffi_const_LZD_WORDS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_chain", (void *)_cffi_f_lzd_chain, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_chain },
   { "lzd_cheapest", (void *)_cffi_f_lzd_cheapest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_cheapest },
   { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 76), (void *)_cffi_d_lzd_cheapest_bytes },
+  { "lzd_cross", (void *)_cffi_f_lzd_cross, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_cross },
   { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_lzd_evict },
   { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 49), (void *)_cffi_d_lzd_first_fit },
   { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 95), (void *)_cffi_d_lzd_list },
@@ -2025,6 +2035,63 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
           _CFFI_OP(_CFFI_OP_NOOP, 101) },
+  { "stages", offsetof(lzd_chain, stages),
+              sizeof(((lzd_chain *)0)->stages),
+              _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "classes", offsetof(lzd_chain, classes),
+               sizeof(((lzd_chain *)0)->classes),
+               _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "slots", offsetof(lzd_chain, slots),
+             sizeof(((lzd_chain *)0)->slots),
+             _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "variants", offsetof(lzd_chain, variants),
+                sizeof(((lzd_chain *)0)->variants),
+                _CFFI_OP(_CFFI_OP_NOOP, 13) },
+  { "of", offsetof(lzd_chain, of),
+          sizeof(((lzd_chain *)0)->of),
+          _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "first", offsetof(lzd_chain, first),
+             sizeof(((lzd_chain *)0)->first),
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "last", offsetof(lzd_chain, last),
+            sizeof(((lzd_chain *)0)->last),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "input", offsetof(lzd_chain, input),
+             sizeof(((lzd_chain *)0)->input),
+             _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "gradient", offsetof(lzd_chain, gradient),
+                sizeof(((lzd_chain *)0)->gradient),
+                _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "leaving", offsetof(lzd_chain, leaving),
+               sizeof(((lzd_chain *)0)->leaving),
+               _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "output", offsetof(lzd_chain, output),
+              sizeof(((lzd_chain *)0)->output),
+              _CFFI_OP(_CFFI_OP_NOOP, 111) },
+  { "pass", offsetof(lzd_chain, pass),
+            sizeof(((lzd_chain *)0)->pass),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "keep", offsetof(lzd_chain, keep),
+            sizeof(((lzd_chain *)0)->keep),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "held", offsetof(lzd_chain, held),
+            sizeof(((lzd_chain *)0)->held),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "back", offsetof(lzd_chain, back),
+            sizeof(((lzd_chain *)0)->back),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "both", offsetof(lzd_chain, both),
+            sizeof(((lzd_chain *)0)->both),
+            _CFFI_OP(_CFFI_OP_NOOP, 33) },
+  { "pass_cost", offsetof(lzd_chain, pass_cost),
+                 sizeof(((lzd_chain *)0)->pass_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
+  { "keep_cost", offsetof(lzd_chain, keep_cost),
+                 sizeof(((lzd_chain *)0)->keep_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
+  { "both_cost", offsetof(lzd_chain, both_cost),
+                 sizeof(((lzd_chain *)0)->both_cost),
+                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "values", offsetof(lzd_entry, values),
               sizeof(((lzd_entry *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2151,57 +2218,6 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "in_order", offsetof(lzd_small, in_order),
                 sizeof(((lzd_small *)0)->in_order),
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
-  { "stages", offsetof(lzd_stages, stages),
-              sizeof(((lzd_stages *)0)->stages),
-              _CFFI_OP(_CFFI_OP_NOOP, 13) },
-  { "classes", offsetof(lzd_stages, classes),
-               sizeof(((lzd_stages *)0)->classes),
-               _CFFI_OP(_CFFI_OP_NOOP, 13) },
-  { "slots", offsetof(lzd_stages, slots),
-             sizeof(((lzd_stages *)0)->slots),
-             _CFFI_OP(_CFFI_OP_NOOP, 13) },
-  { "of", offsetof(lzd_stages, of),
-          sizeof(((lzd_stages *)0)->of),
-          _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "first", offsetof(lzd_stages, first),
-             sizeof(((lzd_stages *)0)->first),
-             _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "last", offsetof(lzd_stages, last),
-            sizeof(((lzd_stages *)0)->last),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "input", offsetof(lzd_stages, input),
-             sizeof(((lzd_stages *)0)->input),
-             _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "gradient", offsetof(lzd_stages, gradient),
-                sizeof(((lzd_stages *)0)->gradient),
-                _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "pass", offsetof(lzd_stages, pass),
-            sizeof(((lzd_stages *)0)->pass),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "pass_cost", offsetof(lzd_stages, pass_cost),
-                 sizeof(((lzd_stages *)0)->pass_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
-  { "keep", offsetof(lzd_stages, keep),
-            sizeof(((lzd_stages *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "keep_cost", offsetof(lzd_stages, keep_cost),
-                 sizeof(((lzd_stages *)0)->keep_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
-  { "held", offsetof(lzd_stages, held),
-            sizeof(((lzd_stages *)0)->held),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "output", offsetof(lzd_stages, output),
-              sizeof(((lzd_stages *)0)->output),
-              _CFFI_OP(_CFFI_OP_NOOP, 111) },
-  { "back", offsetof(lzd_stages, back),
-            sizeof(((lzd_stages *)0)->back),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "both", offsetof(lzd_stages, both),
-            sizeof(((lzd_stages *)0)->both),
-            _CFFI_OP(_CFFI_OP_NOOP, 33) },
-  { "both_cost", offsetof(lzd_stages, both_cost),
-                 sizeof(((lzd_stages *)0)->both_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "units", offsetof(lzd_units, units),
              sizeof(((lzd_units *)0)->units),
              _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2258,24 +2274,24 @@ static const struct _cffi_field_s _cffi_fields[] = {
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
   { "lzd_buffers", 102, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
-  { "lzd_entry", 103, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 7, 21 },
-  { "lzd_rule", 104, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 28, 6 },
-  { "lzd_small", 105, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 34, 15 },
-  { "lzd_stages", 106, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_stages), offsetof(struct _cffi_align__lzd_stages, y), 49, 17 },
+  { "lzd_chain", 103, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_chain), offsetof(struct _cffi_align__lzd_chain, y), 7, 19 },
+  { "lzd_entry", 104, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 26, 21 },
+  { "lzd_rule", 105, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 47, 6 },
+  { "lzd_small", 106, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 53, 15 },
   { "lzd_units", 107, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_units), offsetof(struct _cffi_align__lzd_units, y), 66, 17 },
+    sizeof(lzd_units), offsetof(struct _cffi_align__lzd_units, y), 68, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
   { "lzd_buffers", 102 },
-  { "lzd_entry", 103 },
-  { "lzd_rule", 104 },
-  { "lzd_small", 105 },
-  { "lzd_stages", 106 },
+  { "lzd_chain", 103 },
+  { "lzd_entry", 104 },
+  { "lzd_rule", 105 },
+  { "lzd_small", 106 },
   { "lzd_units", 107 },
 };
 
@@ -2286,7 +2302,7 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  20,  /* num_globals */
+  21,  /* num_globals */
   6,  /* num_struct_unions */
   0,  /* num_enums */
   6,  /* num_typenames */

@@ -62,7 +62,9 @@ def exact(facts: Facts, base: Sequence[int], budget: int, node_limit: int = NODE
         pointer("uint64_t", _sets((facts.writes[u] for u in base), value)),
         pointer("uint64_t", _sets((needs[u] for u in base), unit)),
         pointer("uint64_t", _sets((facts.after[u] for u in base), unit)),
-        pointer("uint8_t", np.array([facts.once[u] for u in base], np.uint8)),
+        pointer(
+            "uint8_t", np.array([facts.once[u] or not facts.stay.isdisjoint(facts.writes[u]) for u in base], np.uint8)
+        ),
         pointer("int32_t", share_at),
         pointer("int32_t", np.array([old for old, _ in pairs], np.int32)),
         pointer("int32_t", np.array([new for _, new in pairs], np.int32)),

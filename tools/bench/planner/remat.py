@@ -74,3 +74,8 @@ def forward_runs(layers: int, budget: int) -> int | None:
     while comb(slots + turns, slots) < layers:
         turns += 1
     return 1 + turns * layers - (comb(slots + turns, slots + 1) if turns else 0)
+
+
+OPTIMA |= {
+    f"chain-{n}": {m: runs for m in range(3, n + 2) if (runs := forward_runs(n, m)) is not None} for n in (6, 8, 10)
+}
