@@ -17,7 +17,7 @@ from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.order import best_first
 from lazydiff.memory.place import place
 from lazydiff.memory.recompute.evict import work
-from lazydiff.memory.recompute.portfolio import cheapest, lowest, needed
+from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest, needed
 from lazydiff.memory.schedule import orders
 from lazydiff.memory.variants import faster
 from lazydiff.passes.split_batch import Batch
@@ -119,7 +119,9 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
     more = _splitting(steps, whole, smallest, limit)
     bound, why = _bound(prepared)
     floor = f"{why} {bound:,} B" if candidate is whole else ""
-    proof = floor if bound > limit and prepared.room(limit) >= 0 else ""  # else the error says it more simply
+    proof = ""
+    if candidate is whole and prepared.room(limit) >= 0:  # else the error says it more simply
+        proof = floor if bound > limit else _searched(prepared, limit)
     require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, floor=floor, more=more)
     raise AssertionError("a plan that does not fit was let through")
 
@@ -213,6 +215,15 @@ def _bound(prepared: Prepared) -> tuple[int, str]:
         assert least is not None
         best = max(best, least, key=lambda found: found[0])
     return best[0] + prepared.store.ram_bytes(prepared.unit), best[1]
+
+
+def _searched(prepared: Prepared, budget: int) -> str:
+    """The proof that no order of an entry's calls, whatever it repeats, keeps to the budget; "" if there is none."""
+    for each in prepared.entries:
+        if impossible([(v.facts, v.orders) for v in each], prepared.room(budget)):
+            calls = max(len(v.orders[0]) for v in each)
+            return f"all orders of the {calls} calls of `{each[0].entry.name}` were searched, with all repeats"
+    return ""
 
 
 def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, budget: int) -> list[tuple[str, int]]:
