@@ -15,7 +15,7 @@ from lazydiff.passes.fuse import is_map
 
 CHEAP = {"add", "subtract", "multiply", "divide", "neg", "square", "abs", "relu", "sign", "maximum", "minimum", "fma"}
 CHEAP |= {"where", "less", "less_equal", "equal", "not_equal", "join"}
-MAX_NODES = 4  # of one copy
+MAX_NODES = 12  # of one copy
 SMALL = 8  # a value of a copy's size / SMALL is kept without asking
 
 # The same value to another reader: `at` tells readers apart, so that each has nodes of its own.

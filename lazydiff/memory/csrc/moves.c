@@ -25,25 +25,18 @@ typedef struct moves {
     uint64_t seed;
 } moves;
 
-static void *take(uintptr_t *at, int64_t count, size_t size)
-{
-    const uintptr_t here = *at;
-    *at += ((size_t)count * size + 7u) & ~(uintptr_t)7u;
-    return (void *)here;
-}
-
 static size_t lay_out(moves *m, const lzd_units *in, void *memory)
 {
     uintptr_t at = (uintptr_t)memory + 16u * (size_t)in->values;
-    m->best = take(&at, in->units, sizeof(int32_t));
-    m->other = take(&at, in->units, sizeof(int32_t));
-    m->where = take(&at, in->units, sizeof(int32_t));
-    m->last = take(&at, in->values, sizeof(int32_t));
-    m->use = take(&at, in->units, sizeof(int64_t));
-    m->alive = take(&at, in->units, sizeof(int64_t));
-    m->new_use = take(&at, in->units, sizeof(int64_t));
-    m->new_alive = take(&at, in->units, sizeof(int64_t));
-    m->moved = take(&at, in->units, 1);
+    m->best = walk_take(&at, in->units, sizeof(int32_t));
+    m->other = walk_take(&at, in->units, sizeof(int32_t));
+    m->where = walk_take(&at, in->units, sizeof(int32_t));
+    m->last = walk_take(&at, in->values, sizeof(int32_t));
+    m->use = walk_take(&at, in->units, sizeof(int64_t));
+    m->alive = walk_take(&at, in->units, sizeof(int64_t));
+    m->new_use = walk_take(&at, in->units, sizeof(int64_t));
+    m->new_alive = walk_take(&at, in->units, sizeof(int64_t));
+    m->moved = walk_take(&at, in->units, 1);
     return (size_t)(at - (uintptr_t)memory);
 }
 
@@ -123,6 +116,19 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
     return 1;
 }
 
+/* Steps first..last with those that are moved before the others, or behind them. */
+static void part(moves *m, int32_t first, int32_t last, int before)
+{
+    int32_t next = first;
+    for (int side = 0; side < 2; side++) {
+        for (int32_t t = first; t <= last; t++) {
+            if (m->moved[m->order[t]] == (side ? !before : before)) {
+                m->other[next++] = m->order[t];
+            }
+        }
+    }
+}
+
 /* Brings all that read v after step `at` before step `to`, with what they need. Returns the last step moved; -1: can't be. */
 static int32_t pull(moves *m, int32_t v, int32_t at, int32_t to)
 {
@@ -148,14 +154,7 @@ static int32_t pull(moves *m, int32_t v, int32_t at, int32_t to)
     if (m->moved[m->order[at]]) {
         return -1;
     }
-    int32_t next = to;
-    for (int moved = 1; moved >= 0; moved--) {
-        for (int32_t t = to; t <= last; t++) {
-            if (m->moved[m->order[t]] == moved) {
-                m->other[next++] = m->order[t];
-            }
-        }
-    }
+    part(m, to, last, 1);
     return last;
 }
 
@@ -175,14 +174,7 @@ static int32_t push(moves *m, int32_t v, int32_t at, int32_t to)
     if (m->moved[m->order[at]]) {
         return -1;
     }
-    int32_t next = first;
-    for (int moved = 0; moved <= 1; moved++) {
-        for (int32_t t = first; t <= to; t++) {
-            if (m->moved[m->order[t]] == moved) {
-                m->other[next++] = m->order[t];
-            }
-        }
-    }
+    part(m, first, to, 0);
     return first;
 }
 

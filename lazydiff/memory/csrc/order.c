@@ -1,6 +1,8 @@
 /* Bytes in use along an order, and orders by rule. */
 #include "order_walk.h"
 
+#define LOOKED_AT 512 /* of the units that are ready, the newest */
+
 int64_t lzd_usage(const lzd_units *units, const int32_t *order, int64_t *usage, void *memory)
 {
     walk w;
@@ -55,8 +57,8 @@ void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *me
     }
     for (int32_t t = 0; t < units->units && count; t++) {
         int64_t least = INT64_MAX;
-        int32_t best = 0;
-        for (int32_t i = count - 1; i >= 0; i--) {
+        int32_t best = count - 1;
+        for (int32_t i = count - 1; i >= 0 && i >= count - LOOKED_AT; i--) {
             const int64_t grown = from_the_end ? growth_from_the_end(&w, queue[i]) : growth(&w, queue[i]);
             if (grown < least) {
                 least = grown;

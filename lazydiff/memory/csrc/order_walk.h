@@ -14,6 +14,14 @@ typedef struct walk {
     int32_t ran;     /* units */
 } walk;
 
+/* Takes the next bytes of memory, or only counts them. */
+static inline void *walk_take(uintptr_t *at, int64_t count, size_t size)
+{
+    const uintptr_t here = *at;
+    *at += ((size_t)count * size + 7u) & ~(uintptr_t)7u;
+    return (void *)here;
+}
+
 /* Is the value alive after its unit has run? */
 static inline int walk_lasts(const lzd_units *in, int32_t v)
 {
