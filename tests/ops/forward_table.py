@@ -89,6 +89,8 @@ ONE = {
     "hardswish": (ld.hardswish, lambda x: np.where(x <= -3, -0.0, x * np.clip((x + 3) / 6, 0, 1))),
     "clip": (lambda x: ld.clip(x, -1.5, 2.5), lambda x: np.clip(x, -1.5, 2.5)),
     "stop_gradient": (ld.stop_gradient, np.positive),
+    "keep": (ld.keep, np.positive),
+    "recompute": (ld.recompute, np.positive),
     "zeros_like": (ld.zeros_like, np.zeros_like),
 }
 TWO = {
