@@ -25,7 +25,7 @@ from lazydiff.memory.packing import Decision
 
 WHOLE = 8192  # units of an entry that is searched whole
 WINDOW = 48  # units of a window around the peak
-LOOKS = 4000  # by unit of the entry: looks at units of all searches and moves together,
+LOOKS = 10_000  # by unit of the entry: looks at units of all searches and moves together,
 MOST_LOOKS = 4_000_000  # up to this many
 SETS = 8000  # sets of units that a search stores
 ROUNDS = 4  # of moves and searches in turn

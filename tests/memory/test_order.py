@@ -95,6 +95,21 @@ def test_exact_search_finds_the_least_of_all_orders(facts):
 
 
 @settings(max_examples=100, deadline=None)
+@given(entries(), st.integers(1, 20), st.integers(0, 60), st.integers(0, 200))
+def test_under_a_limit_nothing_false_is_said(facts, nodes, work, start):
+    units = Units(facts)
+    least = min(peak(facts, order) for order in every_order(facts))
+    worst = max(every_order(facts), key=lambda order: peak(facts, order))
+    decision, found, proved = units.window(worst, 0, units.count, start, nodes, work)
+    assert proved <= least
+    assert (peak(facts, found) < peak(facts, worst)) == (decision == Decision.YES)
+    if decision == Decision.NO:
+        assert peak(facts, worst) == proved == least
+    if decision == Decision.YES:
+        assert start >= least or proved < least or peak(facts, found) == least
+
+
+@settings(max_examples=100, deadline=None)
 @given(entries(), st.data())
 def test_a_window_is_as_good_as_any_order_of_its_steps(facts, data):
     units = Units(facts)

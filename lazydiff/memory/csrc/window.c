@@ -140,8 +140,8 @@ static void write_way(window *s, int32_t goal, int64_t start, int32_t *order)
     }
 }
 
-/* Tries every unit that can run after the set of a node, to peaks below `below`. */
-static void expand(window *s, int32_t parent, int64_t below)
+/* Tries every unit that can run after the set of a node, to peaks below `below`. Says whether a limit ended it. */
+static int expand(window *s, int32_t parent, int64_t below, int32_t node_limit, int64_t work_limit)
 {
     load(s, parent);
     const int64_t peak = s->nodes[parent].peak;
@@ -153,12 +153,16 @@ static void expand(window *s, int32_t parent, int64_t below)
         }
         const int64_t use = window_look(s, p, &after), higher = use > peak ? use : peak;
         if (higher < below) {
+            if (s->n_nodes == node_limit || s->work > work_limit) {
+                return 1;
+            }
             window_run(s, p, after);
             window_close(s, higher);
             store(s, higher, parent, p);
             window_back(s, from);
         }
     }
+    return 0;
 }
 
 size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_limit)
@@ -213,7 +217,6 @@ int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t la
     (void)lay_out(&s, units, last - first, node_limit, memory);
     int64_t below = set_out(&s, units, order, first);
     const int64_t bound = window_least(&s);
-    int32_t goal = NONE;
     *proved = bound;
     if (bound >= below) {
         return LZD_NO;
@@ -228,25 +231,27 @@ int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t la
     }
     window_close(&s, start);
     store(&s, start, NONE, NONE);
+    int limited = 0;
     while (s.n_heap) {
         const int32_t n = pop(&s);
         const int64_t peak = s.nodes[n].peak;
-        if (peak >= below) {
-            break;
-        }
         if (s.nodes[n].stale) {
             continue;
         }
-        *proved = exact ? peak : bound;
+        if (!limited && exact) {
+            *proved = peak;
+        }
         if (s.nodes[n].ran == s.length) {
-            goal = n;
-            write_way(&s, goal, start, order + first);
+            write_way(&s, n, start, order + first);
             return LZD_YES;
         }
-        if (s.n_nodes + s.length > node_limit || s.work > work_limit) {
+        if (limited) {
             return LZD_NOT_DECIDED;
         }
-        expand(&s, n, below);
+        limited = expand(&s, n, below, node_limit, work_limit);
+    }
+    if (limited) {
+        return LZD_NOT_DECIDED;
     }
     *proved = below;
     return LZD_NO;
