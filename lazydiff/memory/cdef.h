@@ -103,7 +103,7 @@ typedef struct lzd_chain {
 
 #define LZD_NEVER ...
 
-void lzd_cross(const lzd_chain *chain, int64_t *cost);
+void lzd_cross(const lzd_chain *chain, int64_t *cost, int32_t *range);
 
 typedef struct lzd_units {
     int32_t units;

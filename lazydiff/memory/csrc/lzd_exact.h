@@ -61,7 +61,8 @@ typedef struct lzd_chain {
 #define LZD_NEVER ((int64_t)1 << 60) /* more than any cost */
 
 /* cost[(class * variants + h + 2 * o) * (slots + 1) + m]: the least cost of a stretch, forwards and back, in m slots with what
-   is there: its input, the gradient behind it, if o its output. LZD_NEVER or more if it does not fit. h: its input must stay. */
-void lzd_cross(const lzd_chain *chain, int64_t *cost);
+   is there: its input, the gradient behind it, if o its output. LZD_NEVER or more if it does not fit. h: its input must stay.
+   range: 2 * classes * variants elements of memory. */
+void lzd_cross(const lzd_chain *chain, int64_t *cost, int32_t *range);
 
 #endif

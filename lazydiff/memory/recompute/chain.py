@@ -115,7 +115,8 @@ class _Crossing:
         names = {"int32": "int32_t", "uint8": "uint8_t", "int64": "int64_t"}
         counts = (len(self.input), len(self.classes.first), self.slots, self.cost.shape[1])
         entry = c.ffi.new("lzd_chain *", [*counts, *(pointer(names[a.dtype.name], a) for a in arrays)])
-        c.lib.lzd_cross(entry, pointer("int64_t", self.cost))
+        ranges = np.zeros(2 * self.cost.shape[0] * self.cost.shape[1], np.int32)
+        c.lib.lzd_cross(entry, pointer("int64_t", self.cost), pointer("int32_t", ranges))
 
     def schedule(self) -> list[int] | None:
         """The cheapest schedule, or None if none fits."""

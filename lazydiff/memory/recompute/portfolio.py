@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.recompute.array import Answer, exact
+from lazydiff.memory.recompute.crossings import Case, crossings
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.walks import RULES, TARGETS, cheapest_walk, grounds_of, moved, walks
 
 NODES = 30_000  # of all exact searches together, about 30 ms
 PROOF_NODES = 300_000  # where nothing fits, and a proof is wanted
-
-Case = tuple[Facts, Sequence[Sequence[int]]]  # one way to compute an entry, and base schedules of it
 
 
 def recompute(facts: Facts, schedules: Sequence[Sequence[int]], budget: int) -> list[int] | None:
@@ -44,12 +43,15 @@ def cheapest(cases: Sequence[Case], budget: int) -> tuple[int, list[int]] | None
     walked = cheapest_walk(list(grounds), budget)
     if walked is not None:
         found.append((walked.work, grounds[walked.ground], [int(u) for u in walked.schedule]))
+    left = {n: case for n, case in enumerate(cases) if not answers[n].proved}
+    found += [(work(cases[n][0], schedule), n, schedule) for n, schedule in crossings(left, budget)]
     return min(found)[1:] if found else None
 
 
 def impossible(cases: Sequence[Case], budget: int) -> bool:
     """True if it is proved that no schedule of any case has a peak within the budget."""
-    return all(needed(case[0])[0] > budget or _exact(case, budget, PROOF_NODES // len(cases)).proved for case in cases)
+    answers = (_exact(case, budget, PROOF_NODES // len(cases)) for case in cases)
+    return all(answer.proved and answer.schedule is None for answer in answers)
 
 
 def lowest(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int] | None = None) -> list[int]:

@@ -10,6 +10,7 @@ from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.evict import work
+from lazydiff.memory.recompute.portfolio import impossible
 from lazydiff.memory.schedule import orders
 from tests.memory.recompute.test_evict import entries
 from tools.bench.planner.remat import OPTIMA, forward_runs, graph, unit_chain
@@ -137,3 +138,10 @@ def test_the_node_limit_ends_a_search_without_a_proof():
     found = exact(facts, list(range(len(facts.reads))), 5, node_limit=100)
     assert (found.schedule, found.proved) == (None, False)
     assert found.nodes <= 100
+
+
+def test_what_more_nodes_find_is_not_called_impossible():
+    facts = unit_chain(12)
+    base = list(range(len(facts.reads)))
+    assert impossible([(facts, [base])], 2)
+    assert not impossible([(facts, [base])], 3)

@@ -12,6 +12,7 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.chain import chain
 from lazydiff.memory.recompute.evict import work
+from lazydiff.memory.recompute.portfolio import recompute
 from lazydiff.memory.recompute.stages import stages
 from lazydiff.memory.schedule import orders
 from tests.memory.recompute.test_evict import entries
@@ -126,3 +127,11 @@ def test_what_an_update_writes_over_is_not_read_again():
         assert found is None or work(tied, least.schedule) <= found
         if budget == 7:
             assert found == 6
+
+
+@pytest.mark.parametrize("budget", [4, 5, 8])
+def test_deep_chains_take_their_best_crossing(budget):
+    facts = unit_chain(64)
+    found = recompute(facts, [list(range(len(facts.reads)))], budget)
+    assert peak(facts, found) <= budget
+    assert work(facts, found) == forward_runs(64, budget)
