@@ -102,6 +102,17 @@ static int64_t score(walk *w, int32_t v, int64_t best)
     return (work << 20) / gain;
 }
 
+/* Bytes of all small values that can be dropped. */
+static int64_t small_bytes(walk *w)
+{
+    int64_t sum = 0;
+    for (int32_t i = 0; i < w->present; i++) {
+        const int32_t v = w->list[i];
+        sum += w->e->size[v] < w->rule->small && score(w, v, 0) != INT64_MAX ? w->e->size[v] : 0;
+    }
+    return sum;
+}
+
 /* Drops values until there are `need` bytes, or nothing can be dropped. */
 static void make_room(walk *w, int64_t need)
 {
@@ -110,6 +121,9 @@ static void make_room(walk *w, int64_t need)
         int32_t victim = -1;
         w->patience -= w->present;
         for (int small = 0; small < 2 && victim < 0; small++) {
+            if (small && w->bytes + need - small_bytes(w) > w->rule->budget) {
+                return; /* what is dropped in vain must be made again all the same */
+            }
             for (int32_t i = 0; i < w->present; i++) {
                 const int32_t v = w->list[i];
                 if ((w->e->size[v] < w->rule->small) == small) {

@@ -54,7 +54,7 @@ def under(what: str, goal: str, build: Callable[[], ld.Step], budget: int) -> Ro
         return {
             "what": what,
             "goal": goal,
-            "ours": f"not met: {error.needed_bytes:,} of {budget:,} B",
+            "ours": f"{'impossible' if 'no plan can fit' in str(error) else 'not met'}: {error.needed_bytes:,} of {budget:,} B",
             "seconds": seconds,
         }
     seconds = time.perf_counter() - start
