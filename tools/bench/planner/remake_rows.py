@@ -51,12 +51,9 @@ def under(what: str, goal: str, build: Callable[[], ld.Step], budget: int) -> Ro
         plan = ld.compile(train=step, ram=budget)
     except ld.BudgetError as error:
         seconds = time.perf_counter() - start
-        return {
-            "what": what,
-            "goal": goal,
-            "ours": f"{'impossible' if 'no plan can fit' in str(error) else 'not met'}: {error.needed_bytes:,} of {budget:,} B",
-            "seconds": seconds,
-        }
+        how = "impossible" if "no plan can fit" in str(error) else "not met"
+        ours = f"{how}: {error.needed_bytes:,} of {budget:,} B"
+        return {"what": what, "goal": goal, "ours": ours, "seconds": seconds}
     seconds = time.perf_counter() - start
     assert plan.report is not None
     ours = f"+{plan.report.extra_work:.1f} % work in {plan.ram_bytes:,} of {budget:,} B"
