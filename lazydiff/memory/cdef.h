@@ -131,4 +131,4 @@ size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_lim
 int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t last, int64_t start, int32_t node_limit,
                int64_t work_limit, int64_t *proved, void *memory);
 size_t lzd_moves_bytes(const lzd_units *units);
-int64_t lzd_moves(const lzd_units *units, int32_t *order, int64_t limit, void *memory);
+int64_t lzd_moves(const lzd_units *units, int32_t *order, int32_t seed, int64_t limit, void *memory);

@@ -8,8 +8,8 @@ order is a path through sets, on which the most bytes in use are few:
    It often ends at once: a unit that leaves no more bytes alive than there were, and needs no more than the peak
    so far, may run at once, and so may a chain of them.
 3. Moves of units away from the peak (memory/csrc/moves.c), then from seeded changes on.
-4. Exact search again: of windows around the peak, all else fixed, and of the whole below peaks between what is proved
-   and what is found, where more units may run at once.
+4. Exact search again: of the whole for any order below the peak, so that more units may run at once, and of windows
+   around the peak, all else fixed.
 
 All limits are numbers of units looked at, and grow with the number of units; there is no clock.
 """
@@ -24,11 +24,12 @@ from lazydiff.memory.ordering import Units
 from lazydiff.memory.packing import Decision
 
 WHOLE = 8192  # units of an entry that is searched whole
-WINDOW = 48  # units of a window around the peak
+WINDOWS = (24, 48, 96, 192)  # units of the windows around the peak
 LOOKS = 10_000  # by unit of the entry: looks at units of all searches and moves together,
 MOST_LOOKS = 4_000_000  # up to this many
 SETS = 8000  # sets of units that a search stores
-ROUNDS = 4  # of moves and searches in turn
+ROUNDS = 4  # of moves and searches in turn,
+IDLE = 2  # or so many that found nothing
 
 
 def best_order(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[int]:
@@ -65,19 +66,20 @@ class _Search:
         for from_the_end in (False, True):
             self._offer(self.units.listed(from_the_end))
         self._search(0, self.units.count, 0)
-        for _ in range(ROUNDS):
+        idle = 0
+        for seed in range(ROUNDS):
             if self.peak <= self.proved:
                 break
             before = self.peak
-            self._offer(self.units.moved(self.best, self.share))
-            if self.units.count <= WHOLE:
-                self._search(0, self.units.count, (self.proved + self.peak) // 2)
-            for length in (WINDOW, 2 * WINDOW):
+            self._offer(self.units.moved(self.best, seed, self.share))
+            self._search(0, self.units.count, self.peak - 1)
+            for length in WINDOWS:
                 use = self.units.usage(self.best)
                 at = use.index(max(use))
                 first = max(0, min(at - length // 2, self.units.count - length))
                 self._search(first, min(self.units.count, first + length), 0)
-            if self.peak == before:
+            idle = idle + 1 if self.peak == before else 0
+            if idle == IDLE:
                 break
         return self.best
 

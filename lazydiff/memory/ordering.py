@@ -82,12 +82,12 @@ class Units:
         decision = c.lib.lzd_window(self._struct, pointers[0], first, after, start, nodes, work, pointers[1], memory)
         return Decision(decision), [int(u) for u in numbers], int(proved[0])
 
-    def moved(self, order: Sequence[int], looks: int) -> list[int]:
+    def moved(self, order: Sequence[int], seed: int, looks: int) -> list[int]:
         """The order after local moves, and more from seeded changes on; never a higher peak. Stops after `looks`."""
         c = extension()
         numbers = np.array(order, np.int32)
         memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
-        c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), looks, memory)
+        c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), seed, looks, memory)
         return [int(u) for u in numbers]
 
 

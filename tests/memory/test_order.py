@@ -130,12 +130,12 @@ def test_no_step_makes_an_order_worse_or_invalid_and_none_is_random(facts):
     given_ = orders(facts)
     for base in (*given_, units.listed(False), units.listed(True)):
         before = peak(facts, base)
-        for made in (units.moved(base, 20_000), units.window(base, 0, units.count, before // 2, 50, 500)[1]):
+        for made in (units.moved(base, 1, 20_000), units.window(base, 0, units.count, before // 2, 50, 500)[1]):
             assert sorted(made) == sorted(base)
             assert peak(facts, made) <= before
-        good = units.moved(base, 20_000)
-        assert good == units.moved(base, 20_000)
-        assert all(peak(facts, units.moved(good, looks)) <= peak(facts, good) for looks in (100, 1000, 2000, 5000))
+        good = units.moved(base, 1, 20_000)
+        assert good == units.moved(base, 1, 20_000)
+        assert all(peak(facts, units.moved(good, 1, looks)) <= peak(facts, good) for looks in (100, 1000, 2000, 5000))
     best = best_order(facts, given_)
     assert sorted(best) == list(range(units.count))
     assert peak(facts, best) <= min(peak(facts, base) for base in given_)

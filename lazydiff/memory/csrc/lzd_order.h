@@ -52,7 +52,7 @@ int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t la
 
 /* Moves units away from the highest steps of an order as long as that helps, then from seeded changes on; the order is never left
    with a higher peak. Looks at about `limit` steps in all. Returns the peak. memory: lzd_moves_bytes, aligned to 8. */
-int64_t lzd_moves(const lzd_units *units, int32_t *order, int64_t limit, void *memory);
+int64_t lzd_moves(const lzd_units *units, int32_t *order, int32_t seed, int64_t limit, void *memory);
 size_t lzd_moves_bytes(const lzd_units *units);
 
 #endif

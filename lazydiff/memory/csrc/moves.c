@@ -275,7 +275,7 @@ static int32_t draw(moves *m, int32_t below)
     return (int32_t)((m->seed >> 33) % (uint64_t)below);
 }
 
-int64_t lzd_moves(const lzd_units *units, int32_t *order, int64_t limit, void *memory)
+int64_t lzd_moves(const lzd_units *units, int32_t *order, int32_t seed, int64_t limit, void *memory)
 {
     moves m;
     int32_t list[TRIED];
@@ -283,7 +283,7 @@ int64_t lzd_moves(const lzd_units *units, int32_t *order, int64_t limit, void *m
     m.w.mark = memory;
     m.order = order;
     m.looked = 0;
-    m.seed = 1;
+    m.seed = (uint64_t)seed;
     (void)lay_out(&m, units, memory);
     judge(&m);
     int64_t best = m.peak + 1, over = 0;

@@ -585,17 +585,17 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 static void *_cffi_types[] = {
 /*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_buffers const *
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_buffers const *
 /*  2 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
 /*  3 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  4 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t *
 /*  6 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /*  7 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 114), // void *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 115), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 107), // lzd_small const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 108), // lzd_small const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
@@ -605,7 +605,7 @@ static void *_cffi_types[] = {
 /* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_units const *, int32_t *, int32_t, int32_t, int64_t, int32_t, int64_t, int64_t *, void *)
-/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 108), // lzd_units const *
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 109), // lzd_units const *
 /* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 23 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 24 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
@@ -616,7 +616,7 @@ static void *_cffi_types[] = {
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 30 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
-/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_entry const *
+/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_entry const *
 /* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
@@ -625,7 +625,7 @@ static void *_cffi_types[] = {
 /* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
 /* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
-/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_rule const *
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 107), // lzd_rule const *
 /* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
@@ -648,57 +648,58 @@ static void *_cffi_types[] = {
 /* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t *, int64_t, void *)
+/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t *, int32_t, int64_t, void *)
 /* 65 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
 /* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 68 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, int64_t *, void *)
-/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 109), // size_t()(int32_t)
-/* 77 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 109), // size_t()(lzd_buffers const *, int64_t)
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 109), // size_t()(lzd_units const *)
-/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 109), // size_t()(lzd_units const *, int32_t, int32_t)
-/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 68 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, int64_t *, void *)
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(int32_t)
+/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_buffers const *, int64_t)
+/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 82 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 84 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_units const *)
+/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_units const *, int32_t, int32_t)
+/* 88 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
 /* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 114), // void()(lzd_chain const *, int64_t *, int32_t *)
-/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_chain const *
-/* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 94 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION, 114), // void()(lzd_units const *, int, int32_t *, void *)
-/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 98 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 99 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 102 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
-/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_chain
-/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_entry
-/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_rule
-/* 107 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_small
-/* 108 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
-/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 110 */ _CFFI_OP(_CFFI_OP_POINTER, 111), // uint64_t const *
-/* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 112 */ _CFFI_OP(_CFFI_OP_POINTER, 113), // uint8_t const *
-/* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 114 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 92 */ _CFFI_OP(_CFFI_OP_FUNCTION, 115), // void()(lzd_chain const *, int64_t *, int32_t *)
+/* 93 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_chain const *
+/* 94 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 97 */ _CFFI_OP(_CFFI_OP_FUNCTION, 115), // void()(lzd_units const *, int, int32_t *, void *)
+/* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 99 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
+/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
+/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_chain
+/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_entry
+/* 107 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_rule
+/* 108 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_small
+/* 109 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
+/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 112), // uint64_t const *
+/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 114), // uint8_t const *
+/* 114 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_cheapest(lzd_small const * x0, int64_t x1, int32_t x2, int32_t * x3, int32_t x4, int32_t * x5, int32_t * x6, void * x7)
@@ -856,10 +857,10 @@ _cffi_f_lzd_cross(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(92), arg0, (char **)&x0);
+      _cffi_type(93), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_chain const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(92), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(93), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1127,9 +1128,9 @@ _cffi_f_lzd_list(PyObject *self, PyObject *args)
 #  define _cffi_f_lzd_list _cffi_d_lzd_list
 #endif
 
-static int64_t _cffi_d_lzd_moves(lzd_units const * x0, int32_t * x1, int64_t x2, void * x3)
+static int64_t _cffi_d_lzd_moves(lzd_units const * x0, int32_t * x1, int32_t x2, int64_t x3, void * x4)
 {
-  return lzd_moves(x0, x1, x2, x3);
+  return lzd_moves(x0, x1, x2, x3, x4);
 }
 #ifndef PYPY_VERSION
 static PyObject *
@@ -1137,8 +1138,9 @@ _cffi_f_lzd_moves(PyObject *self, PyObject *args)
 {
   lzd_units const * x0;
   int32_t * x1;
-  int64_t x2;
-  void * x3;
+  int32_t x2;
+  int64_t x3;
+  void * x4;
   Py_ssize_t datasize;
   struct _cffi_freeme_s *large_args_free = NULL;
   int64_t result;
@@ -1147,8 +1149,9 @@ _cffi_f_lzd_moves(PyObject *self, PyObject *args)
   PyObject *arg1;
   PyObject *arg2;
   PyObject *arg3;
+  PyObject *arg4;
 
-  if (!PyArg_UnpackTuple(args, "lzd_moves", 4, 4, &arg0, &arg1, &arg2, &arg3))
+  if (!PyArg_UnpackTuple(args, "lzd_moves", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
@@ -1169,22 +1172,26 @@ _cffi_f_lzd_moves(PyObject *self, PyObject *args)
       return NULL;
   }
 
-  x2 = _cffi_to_c_int(arg2, int64_t);
-  if (x2 == (int64_t)-1 && PyErr_Occurred())
+  x2 = _cffi_to_c_int(arg2, int32_t);
+  if (x2 == (int32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, int64_t);
+  if (x3 == (int64_t)-1 && PyErr_Occurred())
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(8), arg4, (char **)&x4);
   if (datasize != 0) {
-    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    x4 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   Py_BEGIN_ALLOW_THREADS
   _cffi_restore_errno();
-  { result = lzd_moves(x0, x1, x2, x3); }
+  { result = lzd_moves(x0, x1, x2, x3, x4); }
   _cffi_save_errno();
   Py_END_ALLOW_THREADS
 
@@ -2008,21 +2015,21 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_WORDS", (void *)_cffi_const_LZD_WORDS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "lzd_cheapest", (void *)_cffi_f_lzd_cheapest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_cheapest },
-  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 76), (void *)_cffi_d_lzd_cheapest_bytes },
-  { "lzd_cross", (void *)_cffi_f_lzd_cross, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_cross },
+  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 77), (void *)_cffi_d_lzd_cheapest_bytes },
+  { "lzd_cross", (void *)_cffi_f_lzd_cross, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 92), (void *)_cffi_d_lzd_cross },
   { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_lzd_evict },
   { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 49), (void *)_cffi_d_lzd_first_fit },
-  { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 96), (void *)_cffi_d_lzd_list },
+  { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 97), (void *)_cffi_d_lzd_list },
   { "lzd_moves", (void *)_cffi_f_lzd_moves, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_moves },
-  { "lzd_moves_bytes", (void *)_cffi_f_lzd_moves_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 83), (void *)_cffi_d_lzd_moves_bytes },
+  { "lzd_moves_bytes", (void *)_cffi_f_lzd_moves_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 84), (void *)_cffi_d_lzd_moves_bytes },
   { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 46), (void *)_cffi_d_lzd_pairs },
   { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 56), (void *)_cffi_d_lzd_peak },
   { "lzd_search", (void *)_cffi_f_lzd_search, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_lzd_search },
-  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 79), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 80), (void *)_cffi_d_lzd_search_bytes },
   { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 31), (void *)_cffi_d_lzd_tidy },
-  { "lzd_usage", (void *)_cffi_f_lzd_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_usage },
+  { "lzd_usage", (void *)_cffi_f_lzd_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 71), (void *)_cffi_d_lzd_usage },
   { "lzd_window", (void *)_cffi_f_lzd_window, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_window },
-  { "lzd_window_bytes", (void *)_cffi_f_lzd_window_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 86), (void *)_cffi_d_lzd_window_bytes },
+  { "lzd_window_bytes", (void *)_cffi_f_lzd_window_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 87), (void *)_cffi_d_lzd_window_bytes },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
@@ -2037,7 +2044,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_buffers, size),
             sizeof(((lzd_buffers *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "first", offsetof(lzd_buffers, first),
              sizeof(((lzd_buffers *)0)->first),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2046,7 +2053,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 102) },
+          _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "stages", offsetof(lzd_chain, stages),
               sizeof(((lzd_chain *)0)->stages),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2079,7 +2086,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "output", offsetof(lzd_chain, output),
               sizeof(((lzd_chain *)0)->output),
-              _CFFI_OP(_CFFI_OP_NOOP, 112) },
+              _CFFI_OP(_CFFI_OP_NOOP, 113) },
   { "pass", offsetof(lzd_chain, pass),
             sizeof(((lzd_chain *)0)->pass),
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2097,13 +2104,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "pass_cost", offsetof(lzd_chain, pass_cost),
                  sizeof(((lzd_chain *)0)->pass_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 102) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "keep_cost", offsetof(lzd_chain, keep_cost),
                  sizeof(((lzd_chain *)0)->keep_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 102) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "both_cost", offsetof(lzd_chain, both_cost),
                  sizeof(((lzd_chain *)0)->both_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 102) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "values", offsetof(lzd_entry, values),
               sizeof(((lzd_entry *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2118,10 +2125,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_entry, size),
             sizeof(((lzd_entry *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "cost", offsetof(lzd_entry, cost),
             sizeof(((lzd_entry *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "maker", offsetof(lzd_entry, maker),
              sizeof(((lzd_entry *)0)->maker),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2151,7 +2158,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "keep", offsetof(lzd_entry, keep),
             sizeof(((lzd_entry *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 112) },
+            _CFFI_OP(_CFFI_OP_NOOP, 113) },
   { "base", offsetof(lzd_entry, base),
             sizeof(((lzd_entry *)0)->base),
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2166,7 +2173,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "stay", offsetof(lzd_entry, stay),
             sizeof(((lzd_entry *)0)->stay),
-            _CFFI_OP(_CFFI_OP_NOOP, 112) },
+            _CFFI_OP(_CFFI_OP_NOOP, 113) },
   { "budget", offsetof(lzd_rule, budget),
               sizeof(((lzd_rule *)0)->budget),
               _CFFI_OP(_CFFI_OP_NOOP, 2) },
@@ -2193,25 +2200,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_small, size),
             sizeof(((lzd_small *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "cost", offsetof(lzd_small, cost),
             sizeof(((lzd_small *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "reads", offsetof(lzd_small, reads),
              sizeof(((lzd_small *)0)->reads),
-             _CFFI_OP(_CFFI_OP_NOOP, 110) },
+             _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "writes", offsetof(lzd_small, writes),
               sizeof(((lzd_small *)0)->writes),
-              _CFFI_OP(_CFFI_OP_NOOP, 110) },
+              _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "needs", offsetof(lzd_small, needs),
              sizeof(((lzd_small *)0)->needs),
-             _CFFI_OP(_CFFI_OP_NOOP, 110) },
+             _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "after", offsetof(lzd_small, after),
              sizeof(((lzd_small *)0)->after),
-             _CFFI_OP(_CFFI_OP_NOOP, 110) },
+             _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "once", offsetof(lzd_small, once),
             sizeof(((lzd_small *)0)->once),
-            _CFFI_OP(_CFFI_OP_NOOP, 112) },
+            _CFFI_OP(_CFFI_OP_NOOP, 113) },
   { "share_at", offsetof(lzd_small, share_at),
                 sizeof(((lzd_small *)0)->share_at),
                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2223,10 +2230,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "born", offsetof(lzd_small, born),
             sizeof(((lzd_small *)0)->born),
-            _CFFI_OP(_CFFI_OP_NOOP, 110) },
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "keep", offsetof(lzd_small, keep),
             sizeof(((lzd_small *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 110) },
+            _CFFI_OP(_CFFI_OP_NOOP, 111) },
   { "in_order", offsetof(lzd_small, in_order),
                 sizeof(((lzd_small *)0)->in_order),
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2238,10 +2245,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_units, size),
             sizeof(((lzd_units *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 102) },
+            _CFFI_OP(_CFFI_OP_NOOP, 103) },
   { "kept", offsetof(lzd_units, kept),
             sizeof(((lzd_units *)0)->kept),
-            _CFFI_OP(_CFFI_OP_NOOP, 112) },
+            _CFFI_OP(_CFFI_OP_NOOP, 113) },
   { "maker", offsetof(lzd_units, maker),
              sizeof(((lzd_units *)0)->maker),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2284,27 +2291,27 @@ static const struct _cffi_field_s _cffi_fields[] = {
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_buffers", 103, _CFFI_F_CHECK_FIELDS,
+  { "lzd_buffers", 104, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
-  { "lzd_chain", 104, _CFFI_F_CHECK_FIELDS,
+  { "lzd_chain", 105, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_chain), offsetof(struct _cffi_align__lzd_chain, y), 7, 19 },
-  { "lzd_entry", 105, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 106, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 26, 21 },
-  { "lzd_rule", 106, _CFFI_F_CHECK_FIELDS,
+  { "lzd_rule", 107, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 47, 6 },
-  { "lzd_small", 107, _CFFI_F_CHECK_FIELDS,
+  { "lzd_small", 108, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 53, 15 },
-  { "lzd_units", 108, _CFFI_F_CHECK_FIELDS,
+  { "lzd_units", 109, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_units), offsetof(struct _cffi_align__lzd_units, y), 68, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_buffers", 103 },
-  { "lzd_chain", 104 },
-  { "lzd_entry", 105 },
-  { "lzd_rule", 106 },
-  { "lzd_small", 107 },
-  { "lzd_units", 108 },
+  { "lzd_buffers", 104 },
+  { "lzd_chain", 105 },
+  { "lzd_entry", 106 },
+  { "lzd_rule", 107 },
+  { "lzd_small", 108 },
+  { "lzd_units", 109 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -2319,7 +2326,7 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   0,  /* num_enums */
   6,  /* num_typenames */
   NULL,  /* no includes */
-  115,  /* num_types */
+  116,  /* num_types */
   0,  /* flags */
 };
 
