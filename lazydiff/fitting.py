@@ -117,6 +117,9 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
     if remake:
         smallest = min(smallest, _lowest(prepared, candidate), key=lambda c: c.plan.ram_bytes)
     more = _splitting(steps, whole, smallest, limit)
+    if not remake:
+        again = _lowest(prepared, candidate).plan.ram_bytes
+        more.insert(0, ('recompute="auto"', smallest.plan.ram_bytes - again))
     bound, why = _bound(prepared)
     floor = f"{why} {bound:,} B" if candidate is whole else ""
     proof = ""

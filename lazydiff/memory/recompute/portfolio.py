@@ -43,7 +43,8 @@ def cheapest(cases: Sequence[Case], budget: int) -> tuple[int, list[int]] | None
     walked = cheapest_walk(list(grounds), budget)
     if walked is not None:
         found.append((walked.work, grounds[walked.ground], [int(u) for u in walked.schedule]))
-    left = {n: case for n, case in enumerate(cases) if not answers[n].proved}
+    hinted = [bool(facts.stay or facts.anew) for facts, _ in cases]  # crossings know nothing of hints
+    left = {n: case for n, case in enumerate(cases) if not answers[n].proved and not hinted[n]}
     found += [(work(cases[n][0], schedule), n, schedule) for n, schedule in crossings(left, budget)]
     return min(found)[1:] if found else None
 
