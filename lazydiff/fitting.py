@@ -116,6 +116,8 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
         return min(fitting, key=lambda c: c.work)
     if remake:
         smallest = min(smallest, _lowest(prepared, candidate), key=lambda c: c.plan.ram_bytes)
+        if smallest.plan.ram_bytes <= limit:  # the search for the lowest met what the one for least work did not
+            return smallest
     more = _splitting(steps, whole, smallest, limit)
     if not remake:
         again = _lowest(prepared, candidate).plan.ram_bytes

@@ -55,8 +55,8 @@ def unroll(entry: EntryCalls, units: Sequence[Unit], schedule: Sequence[int]) ->
             unit = Unit([_copy(c, newest, again) for c in unit.calls], set(unit.after))
         else:
             newest |= {id(v): v for v in unit.writes}
-            if any(newest.get(id(v), v) is not v for v in unit.reads):
-                unit = Unit([_copy(c, newest, {}) for c in unit.calls], set(unit.after))
+            other = any(newest.get(id(v), v) is not v for v in unit.reads)
+            unit = Unit([_copy(c, newest, {}) for c in unit.calls] if other else unit.calls, set(unit.after))
         seen.add(u)
         copies.setdefault(u, []).append(unit)
         order.append(unit)
