@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
+from lazydiff.memory.recompute import array
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import impossible
@@ -145,3 +146,24 @@ def test_what_more_nodes_find_is_not_called_impossible():
     base = list(range(len(facts.reads)))
     assert impossible([(facts, [base])], 2)
     assert not impossible([(facts, [base])], 3)
+
+
+def test_many_small_values_do_not_hide_a_proof(monkeypatch):
+    """Units 0 to 9 make a byte each, in any order; 10 and 11 make 100 bytes each, which 12 reads, with the bytes."""
+    none = ((),) * 13
+    facts = Facts(
+        sizes=(*[1] * 10, 100, 100, 1),
+        reads=(*none[:12], tuple(range(12))),
+        writes=tuple((n,) for n in range(13)),
+        after=none,
+        cost=(1,) * 13,
+        in_place=none,
+        once=(False,) * 13,
+        born=(),
+        keep=frozenset({12}),
+    )
+    found = exact(facts, range(13), 199, 3000)
+    assert (found.schedule, found.proved) == (None, True)
+    assert exact(facts, range(13), 211, 3000).proved
+    monkeypatch.setattr(array, "FREE", ())
+    assert not exact(facts, range(13), 199, 3000).proved
