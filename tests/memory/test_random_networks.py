@@ -108,7 +108,7 @@ def within(step, budget):
 def test_an_entry_is_unrolled_as_often_as_one_likes():
     """Units that must come before are named by the copies of each unrolling, and the entry stays as it was."""
     a, b = (Value(ld.f32, 4, Kind.WORK, n) for n in "ab")
-    first, second = Unit([Call(1, ld.f32, [], [a])]), Unit([Call(1, ld.f32, [a], [b])])
+    first, second = Unit([Call(1, ld.f32, [], [a])]), Unit([Call(1, ld.f32, [], [b])])
     second.after = {first}
     entry = EntryCalls("f", {}, {}, {}, [first, second], [])
     for _ in range(2):
