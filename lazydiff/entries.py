@@ -10,10 +10,10 @@ from lazydiff.graph.walk import number
 from lazydiff.memory.apart import apart
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store
-from lazydiff.memory.programs import copy_call
-from lazydiff.memory.schedule import add_update_order
-from lazydiff.memory.select import ROWS
-from lazydiff.memory.selector import Selector
+from lazydiff.memory.ordering.schedule import add_update_order
+from lazydiff.memory.selection.programs import copy_call
+from lazydiff.memory.selection.rows import ROWS
+from lazydiff.memory.selection.selector import Selector
 from lazydiff.passes.again import again
 from lazydiff.passes.early import early
 from lazydiff.passes.masks import masks
@@ -37,7 +37,7 @@ def versions(
     Each of these also with what is only compared kept as a byte each, and new states made before the parameter; and
     the one of the lowest peak with gradients apart from their updates, where that lowers it.
 
-    The options turn stages off (memory/savings.py).
+    The options turn stages off (memory/budgets/savings.py).
     """
     roots = simplify(step.roots)
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from lazydiff.entries import versions
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
-from lazydiff.memory.budget import LIMIT, require_fit
+from lazydiff.memory.budgets.budget import LIMIT, require_fit
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
-from lazydiff.memory.order import best_first
-from lazydiff.memory.place import place
+from lazydiff.memory.ordering.order import best_first
+from lazydiff.memory.ordering.schedule import orders
+from lazydiff.memory.placement.place import place
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest, needed
-from lazydiff.memory.schedule import orders
 from lazydiff.memory.variants import faster
 from lazydiff.passes.split_batch import Batch
 from lazydiff.plan.model import Plan

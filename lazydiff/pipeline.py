@@ -14,10 +14,10 @@ from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
-from lazydiff.memory.budget import parse_bytes
+from lazydiff.memory.budgets.budget import parse_bytes
+from lazydiff.memory.budgets.savings import savings, work
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.lower import Store
-from lazydiff.memory.savings import savings, work
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Plan
@@ -33,7 +33,7 @@ def compile(  # noqa: A001 - the field's word
 
     An entry is a tensor (its output is named like the entry), several (name -> tensor, or a sequence: named
     entry0, entry1, ..), a `train_step` or `incremental(...)`. `ram` is a budget for everything the plan keeps in
-    RAM: bytes, "64 KiB" (1024 each), "64 kB" (1000 each) or a board such as "pico" (memory/boards.py). Where a plan
+    RAM: bytes, "64 KiB" (1024 each), "64 kB" (1000 each) or a board such as "pico" (budgets/boards.py). Where a plan
     needs more, `recompute="auto"` drops values and computes them again before they are read, for the least extra work
     found; every value keeps its bits. "none" computes nothing twice for the budget's sake. Raises BudgetError if it
     does not fit, GraphError if the entries can't be compiled.

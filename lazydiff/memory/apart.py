@@ -15,7 +15,7 @@ from lazydiff.memory.calls import EntryCalls, Unit
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives, peak
 from lazydiff.memory.lower import alignment_unit
-from lazydiff.memory.schedule import orders
+from lazydiff.memory.ordering.schedule import orders
 
 TRIES = 24  # orders of an entry of up to UNITS units; fewer of a longer one
 UNITS = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import facts
 from lazydiff.memory.lives import lives
-from lazydiff.memory.place import Interval
+from lazydiff.memory.placement.place import Interval
 
 
 @dataclass(slots=True)

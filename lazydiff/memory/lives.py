@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lazydiff.memory.facts import Facts
-from lazydiff.memory.place import Interval, lower_bound
+from lazydiff.memory.placement.place import Interval, lower_bound
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from lazydiff.dtypes import Dtype, f64
 from lazydiff.graph.node import Tensor
 from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Value, View
-from lazydiff.memory.place import lower_bound, place
+from lazydiff.memory.placement.place import lower_bound, place
 from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 ALIGN = 16

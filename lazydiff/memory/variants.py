@@ -10,7 +10,7 @@ from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.buffers import Lifetimes, lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import work
-from lazydiff.memory.place import place
+from lazydiff.memory.placement.place import place
 from lazydiff.plan.model import Kind
 
 _VARIANTS: dict[int, Kernel] = {k.variant_of: k for k in KERNELS.values() if k.variant_of}

@@ -23,7 +23,7 @@ class Report:
     """What compile() remembers of a plan: not part of the `.lzp` file, and no part of what makes two plans equal.
 
     `savings()` gives, by entry, the stages and the bytes that each took off the entry's contention bound (less than 0:
-    it cost some; memory/savings.py). `work()` gives, by entry, the multiply-adds of the graph as written and those of
+    it cost some; budgets/savings.py). `work()` gives, by entry, the multiply-adds of the graph as written and those of
     the plan. Both are worked out when they are first asked for. `waits` says, by entry, which parameters can't be
     updated as soon as their gradient exists, and why. `again` compiles the same entries for another budget; so a plan
     that was compiled keeps its graph alive.

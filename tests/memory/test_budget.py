@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff.memory.boards import BOARDS
-from lazydiff.memory.budget import parse_bytes, require_fit
+from lazydiff.memory.budgets.boards import BOARDS
+from lazydiff.memory.budgets.budget import parse_bytes, require_fit
 
 
 def network(ram=None, batch=16, momentum=0.9, hidden=24, trainable=None, parts=None):

@@ -7,7 +7,7 @@ import pytest
 
 import lazydiff as ld
 from lazydiff import fitting
-from lazydiff.memory.schedule import as_written
+from lazydiff.memory.ordering.schedule import as_written
 
 
 def normal(rng, *shape):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lazydiff.memory.place import place
+from lazydiff.memory.placement.place import place
 from tools.bench.planner import families
 from tools.bench.planner.instances import checked_height
 

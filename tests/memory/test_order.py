@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import lives, peak
-from lazydiff.memory.order import best_first, best_order
-from lazydiff.memory.ordering import Units
-from lazydiff.memory.packing import Decision
-from lazydiff.memory.schedule import orders
+from lazydiff.memory.ordering.bindings import Units
+from lazydiff.memory.ordering.order import best_first, best_order
+from lazydiff.memory.ordering.schedule import orders
+from lazydiff.memory.placement.packing import Decision
 
 
 @st.composite

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazydiff.memory.packing import Buffers, Decision, first_fit, search
-from lazydiff.memory.place import Interval, _instance, fits, lower_bound, place
-from lazydiff.memory.sections import contention, most_over_life, sections
+from lazydiff.memory.placement.packing import Buffers, Decision, first_fit, search
+from lazydiff.memory.placement.place import Interval, _instance, fits, lower_bound, place
+from lazydiff.memory.placement.sections import contention, most_over_life, sections
 from tools.bench.planner.instances import (
     CAPACITY,
     IDEALLOC,

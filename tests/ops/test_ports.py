@@ -5,7 +5,7 @@ import pytest
 import lazydiff as ld
 from lazydiff.graph.node import OPS
 from lazydiff.kernels.table import KERNELS
-from lazydiff.memory.selector import Selector
+from lazydiff.memory.selection.selector import Selector
 from lazydiff.ops.ports import kernels_of, ports_of
 from test_derivatives import CASES
 

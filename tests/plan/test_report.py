@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff.memory.boards import BOARDS
+from lazydiff.memory.budgets.boards import BOARDS
 from lazydiff.plan.report import extra_percent
 
 

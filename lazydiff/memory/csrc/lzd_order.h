@@ -1,4 +1,4 @@
-/* The order of an entry's units for few bytes alive at once: host only, as lzd_place.h. Explained in memory/order.py.
+/* The order of an entry's units for few bytes alive at once: host only, as lzd_place.h. Explained in memory/ordering/order.py.
 
    The bytes in use while a unit runs depend on the set of units that ran before it, and on nothing else:
        alive before + what it writes - what it writes over an operand that dies with it.

@@ -1,7 +1,7 @@
 /* Placement for the planner: host only, never part of the device library. C99; no heap, no recursion, no clock.
 
    Buffers are rectangles whose extent in time is given and whose offset is wanted. Time is counted in sections: the stretches
-   in which the set of live buffers is largest (memory/sections.py). Sizes and offsets are in alignment units, below 2^50. */
+   in which the set of live buffers is largest (memory/placement/sections.py). Sizes and offsets are in alignment units, below 2^50. */
 #ifndef LZD_PLACE_H
 #define LZD_PLACE_H
 

@@ -12,7 +12,7 @@
    - alike: of two buffers with the same life, one right on top of the other, the lower number is below (a choice of weights);
    - parts: stretches of time that no buffer joins any more are searched one after the other; when one fails, the choice that
      made it fails, whatever was found for the others.
-   Numbering the buffers well is the caller's task, and starting again with another numbering (memory/search.py). */
+   Numbering the buffers well is the caller's task, and starting again with another numbering (memory/placement/search.py). */
 #include "lzd_place.h"
 
 #define NONE (-1)

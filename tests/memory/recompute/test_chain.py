@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
+from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.chain import chain
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import recompute
 from lazydiff.memory.recompute.stages import stages
-from lazydiff.memory.schedule import orders
 from tests.memory.recompute.test_evict import entries
 from tools.bench.planner.remat import OPTIMA, forward_runs, graph, unit_chain
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import lives, peak
+from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.evict import Ground, Rule, trim, work
 from lazydiff.memory.recompute.portfolio import cheapest, lowest, needed, recompute
-from lazydiff.memory.schedule import orders
 
 
 @st.composite

@@ -12,8 +12,8 @@ from lazydiff.frontend.training import Step
 from lazydiff.memory.facts import facts
 from lazydiff.memory.lives import lives, peak
 from lazydiff.memory.lower import Store
-from lazydiff.memory.place import Interval
-from lazydiff.memory.schedule import as_written, orders
+from lazydiff.memory.ordering.schedule import as_written, orders
+from lazydiff.memory.placement.place import Interval
 from tools.bench.planner import nets
 from tools.bench.workloads.definitions import ALL
 from tools.bench.workloads.lazy import step as workload_step

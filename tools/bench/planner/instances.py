@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from lazydiff.memory.place import Interval
+from lazydiff.memory.placement.place import Interval
 
 FOLDER = Path(__file__).resolve().parents[3] / "tests/memory/instances"
 MINIMALLOC = tuple("ABCDEFGHIJK")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from lazydiff.memory.packing import Decision
-from lazydiff.memory.place import fits, lower_bound, place
+from lazydiff.memory.placement.packing import Decision
+from lazydiff.memory.placement.place import fits, lower_bound, place
 from tools.bench.planner import families
 from tools.bench.planner.instances import CAPACITY, IDEALLOC, MINIMALLOC, checked_height, idealloc, minimalloc, steps
 

@@ -6,9 +6,9 @@ import math
 
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels import linear, reduce
-from lazydiff.memory import select_index, select_window
 from lazydiff.memory.calls import Value
-from lazydiff.memory.selector import Row, Selector
+from lazydiff.memory.selection import index, window
+from lazydiff.memory.selection.selector import Row, Selector
 
 
 def _reduce(s: Selector, node: Tensor) -> Value:
@@ -60,6 +60,6 @@ ROWS: dict[str, Row] = {
     "min": _reduce,
     "argmax": _reduce,
     "matmul": _matmul,
-    **select_index.ROWS,
-    **select_window.ROWS,
+    **index.ROWS,
+    **window.ROWS,
 }

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lazydiff.memory.compiled import extension, pointer
-from lazydiff.memory.sections import Indices, Ints
+from lazydiff.memory.placement.sections import Indices, Ints
 
 SEARCH_BYTES = 1 << 28  # an instance whose search takes more memory is not searched
 
@@ -26,7 +26,7 @@ class Decision(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """What is to be placed, in alignment units and sections (memory/sections.py). The last ones are fixed, at `at`."""
+    """What is to be placed, in alignment units and sections (sections.py). The last ones are fixed, at `at`."""
 
     size: Ints  # at least 1
     first: Indices

@@ -8,8 +8,8 @@ from typing import Protocol
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives, peak
-from lazydiff.memory.order import best_order
-from lazydiff.memory.schedule import as_written, orders
+from lazydiff.memory.ordering.order import best_order
+from lazydiff.memory.ordering.schedule import as_written, orders
 
 
 class Versions(Protocol):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from lazydiff.errors import BudgetError, GraphError
-from lazydiff.memory.boards import BOARDS
-from lazydiff.memory.remedies import remedies
+from lazydiff.memory.budgets.boards import BOARDS
+from lazydiff.memory.budgets.remedies import remedies
 from lazydiff.plan.lifetimes import entry_lives
 from lazydiff.plan.model import EXECUTOR_BYTES, Plan, Region
 

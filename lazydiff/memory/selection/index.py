@@ -7,7 +7,7 @@ import math
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels import index, random, scan
 from lazydiff.memory.calls import Value
-from lazydiff.memory.selector import Row, Selector
+from lazydiff.memory.selection.selector import Row, Selector
 
 
 def _around(node: Tensor) -> tuple[int, int, int]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lazydiff.memory.packing import Buffers, Decision, Found, search, searchable
-from lazydiff.memory.sections import Ints, contention, most_over_life
+from lazydiff.memory.placement.packing import Buffers, Decision, Found, search, searchable
+from lazydiff.memory.placement.sections import Ints, contention, most_over_life
 
 FIRST_NODES = 5_000  # of a round
 _WEIGHT = 1 << 20  # what one round's failures add up to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lazydiff.graph.node import Tensor
 from lazydiff.kernels import conv, pool
 from lazydiff.memory.calls import Value
-from lazydiff.memory.selector import Row, Selector
+from lazydiff.memory.selection.selector import Row, Selector
 
 _KERNELS = {k.name: k for k in (conv.conv2d, conv.conv2d_grad_x, conv.conv2d_grad_w)}
 _KERNELS |= {k.name: k for k in (pool.max_pool_index, pool.pool_gather, pool.pool_scatter)}

@@ -9,7 +9,7 @@ from lazydiff.dtypes import Dtype, f32
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.calls import Call, Value, View
-from lazydiff.memory.views import collapse
+from lazydiff.memory.selection.views import collapse
 from lazydiff.plan.model import MAP, Kind
 
 BLOCK = 64  # elements each temporary of a map holds

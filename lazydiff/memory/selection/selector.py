@@ -15,8 +15,8 @@ from lazydiff.graph.walk import base, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
-from lazydiff.memory.programs import MapBuilder, copy_call
-from lazydiff.memory.views import MOVES
+from lazydiff.memory.selection.programs import MapBuilder, copy_call
+from lazydiff.memory.selection.views import MOVES
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
 

@@ -1,6 +1,6 @@
 """Gives intervals places in memory, so that no two alive at once share a byte: the lowest height that is found.
 
-First fit in many orders, until one meets the contention bound; then, if none did, exact search (memory/search.py) for a
+First fit in many orders, until one meets the contention bound; then, if none did, exact search (search.py) for a
 placement at the bound and between it and the best, under a limit of work. No clock: the same places on every machine.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazydiff.memory.packing import Buffers, Decision, first_fit
-from lazydiff.memory.search import decide
-from lazydiff.memory.sections import Ints, contention, most_over_life, sections
+from lazydiff.memory.placement.packing import Buffers, Decision, first_fit
+from lazydiff.memory.placement.search import decide
+from lazydiff.memory.placement.sections import Ints, contention, most_over_life, sections
 
 SEARCH_WORK = 200_000_000  # of one exact search: nodes times intervals and sections
 FIT_WORK = 1_000_000_000  # of first fit, in pairs: past it only the first orders are tried

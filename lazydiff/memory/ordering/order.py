@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
-from lazydiff.memory.ordering import Units
-from lazydiff.memory.packing import Decision
+from lazydiff.memory.ordering.bindings import Units
+from lazydiff.memory.placement.packing import Decision
 
 WHOLE = 8192  # units of an entry that is searched whole
 WINDOWS = (24, 48, 96, 192)  # units of the windows around the peak

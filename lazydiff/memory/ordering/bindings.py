@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lazydiff.memory.compiled import extension, pointer
 from lazydiff.memory.facts import Facts
-from lazydiff.memory.packing import Decision
+from lazydiff.memory.placement.packing import Decision
 
 
 class Units:

@@ -1,0 +1,1 @@
+"""Calls -> the order they run in: the lowest peak that is found."""

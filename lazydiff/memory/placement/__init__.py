@@ -1,0 +1,1 @@
+"""Lifetimes -> places in memory."""

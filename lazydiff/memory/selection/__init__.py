@@ -1,0 +1,1 @@
+"""Graph nodes -> kernel calls."""
