@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lazydiff.graph.node import Tensor, make, source_of
 from lazydiff.graph.walk import topological
@@ -26,3 +26,13 @@ def rebuild(roots: Sequence[Tensor], rule: Rule = same, known: Mapping[int, Tens
         with source_of(node):
             done[id(node)] = rule(node, tuple(done[id(i)] for i in node.inputs))
     return [done[id(r)] for r in roots]
+
+
+def marked(roots: Sequence[Tensor], chosen: Collection[int], option: str) -> list[Tensor]:
+    """The roots with the nodes of these ids marked: an option of that name is True."""
+
+    def mark(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+        new = same(node, inputs)
+        return make(new.op, inputs, {**new.options, option: True}, new.data) if id(node) in chosen else new
+
+    return rebuild(roots, mark)

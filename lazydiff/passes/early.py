@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazydiff.graph.node import Tensor, make
-from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.node import Tensor
+from lazydiff.graph.rebuild import marked
 from lazydiff.graph.walk import topological
 from lazydiff.passes.fuse import is_map
 
@@ -19,11 +19,4 @@ def early(roots: Sequence[Tensor], updates: Sequence[Tensor]) -> list[Tensor] | 
     news = {id(n) for n in updates if is_map(n) and n.dtype.is_float}
     read = {id(i) for n in topological(roots) for i in n.inputs}
     chosen = news & read
-    if not chosen:
-        return None
-
-    def taken(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-        new = same(node, inputs)
-        return make(new.op, inputs, {**new.options, "apart": True}, new.data) if id(node) in chosen else new
-
-    return rebuild(roots, taken)
+    return marked(roots, chosen, "apart") if chosen else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazydiff.dtypes import bool_
-from lazydiff.graph.node import Tensor, make
-from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.node import Tensor
+from lazydiff.graph.rebuild import marked
 from lazydiff.graph.walk import base, topological
 from lazydiff.passes.fuse import is_map
 
@@ -28,11 +28,4 @@ def masks(roots: Sequence[Tensor]) -> list[Tensor] | None:
         return any(b.dtype.is_float and b.size >= node.size for b in kept)
 
     chosen = {id(n) for n in order if id(n) in asked and id(n) not in before and is_map(n) and keeps(n)}
-    if not chosen:
-        return None
-
-    def stored(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-        new = same(node, inputs)
-        return make(new.op, inputs, {**new.options, "stored": True}, new.data) if id(node) in chosen else new
-
-    return rebuild(roots, stored)
+    return marked(roots, chosen, "stored") if chosen else None
