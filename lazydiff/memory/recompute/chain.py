@@ -36,13 +36,19 @@ def chain(facts: Facts, base: Sequence[int], budget: int, effort: int = EFFORT) 
 
     `base`: every unit once; the forward part, then the way back. Never proved; None also where it is no such chain.
     """
+    schedule = crossing(facts, base, budget, effort)
+    return Answer(schedule if schedule is not None and _fits(facts, schedule, budget) else None, False)
+
+
+def crossing(facts: Facts, base: Sequence[int], budget: int, effort: int = EFFORT) -> list[int] | None:
+    """The schedule of `chain`, before it is judged: it may repeat what an update of an earlier stage forbids."""
     most = MOST_STAGES
     while (found := stages(facts, base, most)) is not None and (known := table(facts, found)) is not None:
         room = budget - known.fixed_bytes
-        if room <= 0:
+        unit = unit_bytes(known.bytes())
+        if room < unit:
             break
         classes = _classes(known, facts)
-        unit = unit_bytes(known.bytes())
         variants = 4 if any(known.output) else 1
         lengths = int((classes.last - classes.first + 1).sum()) * variants
         slots = max(1, min(room // unit, effort // lengths, CELLS // (variants * len(classes.first))))
@@ -50,9 +56,8 @@ def chain(facts: Facts, base: Sequence[int], budget: int, effort: int = EFFORT) 
             most = len(found.stages) * 3 // 4
             continue
         unit *= -(-(room // unit) // slots)
-        schedule = _Crossing(facts, found, known, classes, room // unit, unit).schedule()
-        return Answer(schedule if schedule is not None and _fits(facts, schedule, budget) else None, False)
-    return Answer(None, False)
+        return _Crossing(facts, found, known, classes, room // unit, unit).schedule()
+    return None
 
 
 def _fits(facts: Facts, schedule: Sequence[int], budget: int) -> bool:

@@ -134,6 +134,24 @@ def test_a_state_is_not_read_again_after_its_update():
     assert exact(unordered, range(4), 11).schedule is not None
 
 
+def test_what_can_be_made_again_may_wait():
+    """Unit 2 could turn value 0 into value 2, as large, at once; cheaper is to drop value 0 and to make it again."""
+    facts = Facts(
+        sizes=(4, 1, 4, 8, 1, 1),
+        reads=((), (0,), (0,), (1,), (3,), (2, 4)),
+        writes=((0,), (1,), (2,), (3,), (4,), (5,)),
+        after=((),) * 6,
+        cost=(1,) * 6,
+        in_place=((),) * 6,
+        once=(False,) * 6,
+        born=(),
+        keep=frozenset({5}),
+    )
+    found = exact(facts, range(6), 10)
+    assert found.proved
+    assert work(facts, found.schedule) == 7
+
+
 def test_the_node_limit_ends_a_search_without_a_proof():
     facts = unit_chain(20)
     found = exact(facts, list(range(len(facts.reads))), 5, node_limit=100)

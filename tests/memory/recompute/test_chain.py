@@ -11,7 +11,7 @@ from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.array import exact
-from lazydiff.memory.recompute.chain import chain
+from lazydiff.memory.recompute.chain import chain, crossing
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import recompute
 from lazydiff.memory.recompute.stages import stages
@@ -97,6 +97,17 @@ def test_uneven_chains_fit_and_are_never_cheaper_than_the_optimum(facts, data):
     if ours is not None and best.proved:
         assert best.schedule is not None
         assert work(facts, best.schedule) <= ours
+
+
+@settings(max_examples=300, deadline=None)
+@given(nets(), st.data())
+def test_what_is_planned_to_fit_fits(facts, data):
+    base = list(range(len(facts.reads)))
+    high = peak(facts, base)
+    budget = data.draw(st.integers(high // 2, high))
+    planned = crossing(facts, base, budget)
+    assert planned is None or peak(facts, planned) <= budget
+    assert crossing(facts, base, 2 * sum(facts.sizes)) is not None or stages(facts, base, 100) is None
 
 
 @settings(max_examples=150, deadline=None)
