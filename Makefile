@@ -10,7 +10,7 @@ PYTEST := $(RUN) -m pytest
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-demo: $(BIN)/.demo ## fine-tune a digit recogniser in 80 KiB, end to end
+demo: $(BIN)/.demo ## fine-tune a digit recogniser in 64 KiB, end to end
 	$(RUN) -m lazydiff.examples.digits
 
 test: $(BIN)/.dev build/.toolchains ## every test; what a machine lacks is installed first, or skipped with a line that says so

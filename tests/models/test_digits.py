@@ -25,7 +25,7 @@ def test_the_figures(demo):
     assert figures["accuracy_flipped"] < 0.25
     assert figures["accuracy_recovered"] >= 0.85
     assert figures["allocations"] == 0
-    assert figures["lower_bound_bytes"] <= figures["ram_bytes"] <= 80 * 1024
+    assert figures["lower_bound_bytes"] <= figures["ram_bytes"] <= 64 * 1024
     assert figures["arena_over_bound"] == {"train": 1.0, "infer": 1.0}
     assert figures["steps_per_second"] > 0
     assert len(figures["losses_hex"]) == 20

@@ -50,7 +50,7 @@ def rows() -> list[Row]:
         ),
         Row("PINN for Burgers' equation: trace to plan", _compile_seconds(lambda: pinn.burgers(0.03).plan), "s", 2.0),
         Row("import lazydiff beyond NumPy's own import", 1e3 * beyond, "ms", 60.0),
-        Row("demo network: RAM", plan.ram_bytes, "B", 80 * 1024),
+        Row("demo network: RAM", plan.ram_bytes, "B", 64 * 1024),
     ]
     found += [
         Row(f"demo network: arena / lower bound, {e.name}", entry_lives(plan, e).arena_over_bound, "x", 1.0)
