@@ -48,7 +48,7 @@ def checked_shape(shape: object, least: int = 1) -> tuple[int, ...]:
 
 
 def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name):
         raise GraphError(f"{user_line()}: a name is a non-empty string, not {name!r}")
     return name
 

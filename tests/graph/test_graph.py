@@ -51,6 +51,7 @@ BAD = {
     "complex": (ld.DtypeError, lambda x, y: x + np.ones(3, complex)),
     "shape": (ld.ShapeError, lambda x, y: ld.input("q", (0,))),
     "name": (ld.GraphError, lambda x, y: ld.input("", (1,))),
+    "name of half a character": (ld.GraphError, lambda x, y: ld.input("a\ud800", (1,))),
     "name out": (ld.GraphError, lambda x, y: ld.input("out", (1,))),
     "name changed": (ld.GraphError, lambda x, y: ld.input("changed", (1,))),
     "grad of many": (ld.GraphError, lambda x, y: ld.grad(x, x)),
