@@ -18,6 +18,7 @@ from lazydiff.memory.budgets.budget import parse_bytes
 from lazydiff.memory.budgets.savings import savings, work
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.lower import Store
+from lazydiff.ops.leaves import checked_name
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Plan
@@ -129,10 +130,12 @@ def _as_step(name: str, spec: Step | Outputs) -> Step:
 
 
 def _check_names(steps: Mapping[str, Step]) -> None:
-    """Refuse two different leaves of one name: state over the whole plan, inputs in an entry."""
+    """Refuse names that can't be written, and two leaves of one name: state over the whole plan, inputs in an entry."""
     shared: dict[str, Tensor] = {}
     problems = []
     for name, step in steps.items():
+        for given in (name, *step.outputs):
+            checked_name(given)
         inputs: dict[str, Tensor] = {}
         targets = [leaf for leaf, _ in step.updates]
         if len({id(t) for t in targets}) != len(targets):

@@ -47,9 +47,10 @@ def checked_shape(shape: object, least: int = 1) -> tuple[int, ...]:
     return tuple(int(s) for s in items)
 
 
-def _checked_name(name: object) -> str:
+def checked_name(name: object) -> str:
+    """The name, or GraphError: a string that UTF-8 can write, without NUL, not empty."""
     if not isinstance(name, str) or not name or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name):
-        raise GraphError(f"{user_line()}: a name is a non-empty string, not {name!r}")
+        raise GraphError(f"{user_line()}: a name is a string that UTF-8 can write, not empty, not {name!r}")
     return name
 
 
@@ -61,7 +62,7 @@ def input(name: str, shape: tuple[int, ...] | int, dtype: Dtype = f32) -> Tensor
         raise DtypeError(
             f"{user_line()}: input {name!r}: dtype must be one of ld.f32 f64 i32 u8 i8 bool_, not {dtype!r}"
         )
-    return make(OPS["input"], (), {"name": _checked_name(name), "shape": checked_shape(shape), "dtype": dtype.name})
+    return make(OPS["input"], (), {"name": checked_name(name), "shape": checked_shape(shape), "dtype": dtype.name})
 
 
 def _stored(op: str, name: str, value: object, dtype: Dtype | None) -> Tensor:
@@ -75,7 +76,7 @@ def _stored(op: str, name: str, value: object, dtype: Dtype | None) -> Tensor:
         raise DtypeError(f"{user_line()}: {op} {name!r} must be {kinds}, not {array.dtype}")
     shape = checked_shape(array.shape)
     array.flags.writeable = False
-    return make(OPS[op], (), {"name": _checked_name(name), "shape": shape, "dtype": found.name}, array)
+    return make(OPS[op], (), {"name": checked_name(name), "shape": shape, "dtype": found.name}, array)
 
 
 def param(name: str, value: object, dtype: Dtype | None = None) -> Tensor:

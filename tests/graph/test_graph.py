@@ -52,6 +52,7 @@ BAD = {
     "shape": (ld.ShapeError, lambda x, y: ld.input("q", (0,))),
     "name": (ld.GraphError, lambda x, y: ld.input("", (1,))),
     "name of half a character": (ld.GraphError, lambda x, y: ld.input("a\ud800", (1,))),
+    "entry of half a character": (ld.GraphError, lambda x, y: ld.compile(**{"a\ud800": x})),
     "name out": (ld.GraphError, lambda x, y: ld.input("out", (1,))),
     "name changed": (ld.GraphError, lambda x, y: ld.input("changed", (1,))),
     "grad of many": (ld.GraphError, lambda x, y: ld.grad(x, x)),
