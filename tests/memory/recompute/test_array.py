@@ -135,7 +135,7 @@ def test_a_state_is_not_read_again_after_its_update():
 
 
 def test_what_can_be_made_again_may_wait():
-    """Unit 2 could turn value 0 into value 2, as large, at once; cheaper is to drop value 0 and to make it again."""
+    """Unit 2, which runs once, makes value 2 of value 0, as large: value 0 must be dropped and made again for it."""
     facts = Facts(
         sizes=(4, 1, 4, 8, 1, 1),
         reads=((), (0,), (0,), (1,), (3,), (2, 4)),
@@ -143,7 +143,7 @@ def test_what_can_be_made_again_may_wait():
         after=((),) * 6,
         cost=(1,) * 6,
         in_place=((),) * 6,
-        once=(False,) * 6,
+        once=(False, False, True, False, False, False),
         born=(),
         keep=frozenset({5}),
     )

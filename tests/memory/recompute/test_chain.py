@@ -44,12 +44,18 @@ def nets(draw):
         sizes.append(size)
         return len(sizes) - 1
 
+    def scratch(size):
+        writes[-1] = (*writes[-1], len(sizes))
+        sizes.append(size)
+
     small = st.integers(1, 4)
     for _ in range(n):
         inner = None
         if draw(st.booleans()):
             inner = unit([x], draw(small), draw(small))
         y = unit([x, inner] if draw(st.booleans()) else [inner if inner is not None else x], draw(small), draw(small))
+        if draw(st.booleans()):
+            scratch(draw(st.integers(5, 12)))
         wanted = [v for v in (x, inner, y) if v is not None and draw(st.booleans())]
         back.append((wanted, draw(small)))
         x = y
