@@ -192,18 +192,24 @@ from lazydiff.ops.rearrange import (
 from lazydiff.ops.reductions import argmax, max, mean, min, sum, var
 from lazydiff.ops.scans import cumsum
 from lazydiff.ops.statistics import all, any, argmin, logsumexp, norm, prod, std
-from lazydiff.pipeline import compile, load
 from lazydiff.plan.model import Plan
 
 if TYPE_CHECKING:
     from lazydiff.checking import check_grads
     from lazydiff.firmware import export_c
+    from lazydiff.pipeline import compile, load
     from lazydiff.run.session import Session
 
 __version__ = "0.1.0"
 
-# Imported when first used: a plan can be made without the runtime, and run without the exporter.
-_LATER = {"check_grads": "lazydiff.checking", "export_c": "lazydiff.firmware", "Session": "lazydiff.run.session"}
+# Imported when first used: a graph can be made without the planner, and a plan be made, run or exported on its own.
+_LATER = {
+    "check_grads": "lazydiff.checking",
+    "compile": "lazydiff.pipeline",
+    "export_c": "lazydiff.firmware",
+    "load": "lazydiff.pipeline",
+    "Session": "lazydiff.run.session",
+}
 
 
 def _numpy(*args: object) -> Tensor:

@@ -33,8 +33,10 @@ def apart(versions: Sequence[EntryCalls]) -> list[EntryCalls]:
 
 
 def _lowered(entry: EntryCalls, unit_bytes: int, most_tries: int) -> EntryCalls:
-    best = _ordered(entry, unit_bytes)
     tries = most_tries * UNITS // max(UNITS, len(entry.units))
+    if not tries:
+        return entry
+    best = _ordered(entry, unit_bytes)
     while tries > 0:
         found = [_ordered(_split(best.entry, best.entry.units[n]), unit_bytes) for n in _suspects(best)[:tries]]
         tries -= len(found)

@@ -93,15 +93,6 @@ def _options(node: Tensor) -> dict[str, Any]:
     return node.options
 
 
-@row("matmul")
-def _outer_product(n: Tensor) -> Tensor | None:
-    """A sum of one term is elementwise: it fuses with what reads it, as the update that a batch of one makes."""
-    a, b = n.inputs
-    if a.shape[-1] != 1:
-        return None
-    return call("fma", call("broadcast_to", a, n.shape), call("broadcast_to", b, n.shape), 0.0)
-
-
 @row("slice", "flip", "diagonal", "pad")
 def _part_of_number(n: Tensor) -> Tensor | None:
     value = number(n.inputs[0])

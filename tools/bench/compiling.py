@@ -46,7 +46,7 @@ def rows() -> list[Row]:
             "1,000 steps of a recurrence, trained: trace to plan",
             _compile_seconds(lambda: unrolled(1000, True)),
             "s",
-            2.0,
+            10.0,
         ),
         Row("PINN for Burgers' equation: trace to plan", _compile_seconds(lambda: pinn.burgers(0.03).plan), "s", 2.0),
         Row("import lazydiff beyond NumPy's own import", 1e3 * beyond, "ms", 60.0),

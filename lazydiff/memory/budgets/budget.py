@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Sequence
@@ -53,6 +52,8 @@ def parse_bytes(ram: int | str | None) -> int | None:
 
 
 def _nearest(name: str) -> str:
+    import difflib  # for this error only
+
     near = difflib.get_close_matches(name, sorted(BOARDS), n=3, cutoff=0.5)
     sizes = 'write bytes as a number, "64 KiB" (1024 each) or "64 kB" (1000 each)'
     if near and re.search("[a-z]", name):
