@@ -16,6 +16,7 @@ from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives, peak
 from lazydiff.memory.lower import alignment_unit
 from lazydiff.memory.ordering.schedule import orders
+from lazydiff.memory.placement.place import alive_bytes
 
 TRIES = 24  # orders of an entry of up to UNITS units; fewer of a longer one
 UNITS = 100
@@ -67,15 +68,8 @@ def _suspects(ordered: _Ordered) -> list[int]:
     """Tiled units that run at the peak or later and read values alive at it, the one with the most such bytes first."""
     units, known = ordered.entry.units, ordered.facts
     found = lives(known, ordered.schedule)
-    change = [0] * (found.steps + 1)
-    for i in found.intervals:
-        change[i.start] += i.size_bytes
-        change[i.end + 1] -= i.size_bytes
-    alive, most, at = 0, -1, 0
-    for t, c in enumerate(change[:-1]):
-        alive += c
-        if alive > most:
-            most, at = alive, t
+    alive = alive_bytes(found.intervals, found.steps)
+    at = alive.index(max(alive))
     held = {m.value for m in found.makings if m.start <= at <= m.end}
     late = [n for n in ordered.schedule[at:] if len(units[n].calls) > 1]
     sizes = {n: sum(known.sizes[v] for v in known.reads[n] if v in held) for n in late}

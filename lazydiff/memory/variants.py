@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import accumulate
 
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.buffers import Lifetimes, lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import work
-from lazydiff.memory.placement.place import place
+from lazydiff.memory.placement.place import alive_bytes, place
 from lazydiff.plan.model import Kind
 
 _VARIANTS: dict[int, Kernel] = {k.variant_of: k for k in KERNELS.values() if k.variant_of}
@@ -21,7 +20,7 @@ def faster(entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int
 
     Where the places reach beyond the room with all of them, the half that saves most work is tried, and so on.
     """
-    alive = _alive(lives)
+    alive = alive_bytes(lives.intervals, lives.steps)
     found = []
     for at, unit in enumerate(lives.order):
         call = _variant(unit)
@@ -41,14 +40,6 @@ def faster(entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int
             return replace(entry, units=order), wide
         found = found[: len(found) // 2]
     return entry, lives
-
-
-def _alive(lives: Lifetimes) -> list[int]:
-    change = [0] * (lives.steps + 1)
-    for i in lives.intervals:
-        change[i.start] += i.size_bytes
-        change[i.end + 1] -= i.size_bytes
-    return list(accumulate(change))
 
 
 def _variant(unit: Unit) -> Call | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -60,15 +61,16 @@ class _Instance:
 
 def lower_bound(intervals: Sequence[Interval], steps: int) -> int:
     """The contention bound: the most bytes alive at one step. No placement of these intervals can be smaller."""
+    return max([*alive_bytes(intervals, steps), *(i.at + i.size_bytes for i in intervals if i.at is not None)])
+
+
+def alive_bytes(intervals: Sequence[Interval], steps: int) -> list[int]:
+    """By step: the bytes alive there. At least one step, which none may be alive at."""
     change = [0] * (steps + 2)
     for i in intervals:
         change[i.start] += i.size_bytes
         change[i.end + 1] -= i.size_bytes
-    most = alive = 0
-    for c in change:
-        alive += c
-        most = max(most, alive)
-    return max([most, *(i.at + i.size_bytes for i in intervals if i.at is not None)])
+    return list(accumulate(change))[: steps + 1]
 
 
 def place(intervals: Sequence[Interval], steps: int, enough: int = 0, work: int = SEARCH_WORK) -> Placement:

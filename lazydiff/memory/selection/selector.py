@@ -1,4 +1,4 @@
-"""Graph -> kernel calls: views resolved, elementwise groups made programs, what is left given to a row of select.py."""
+"""Graph -> kernel calls: views resolved, elementwise groups made programs, what is left given to a row of rows.py."""
 
 from __future__ import annotations
 
