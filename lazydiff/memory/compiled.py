@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from lazydiff.errors import ToolError
@@ -21,6 +23,13 @@ def extension() -> Any:
             f"lazydiff.memory: the C extension is missing ({error})\n"
             "  try: pip install -e . in a checkout (needs a C compiler); else pip install --force-reinstall lazydiff"
         ) from error
+
+
+def flat(lists: Iterable[Sequence[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Lists of integers, or of tuples of them, for C: where each begins, and the last ends; all their numbers."""
+    every = list(lists)
+    numbers = np.array([n for each in every for n in each], np.int32).reshape(-1)
+    return np.cumsum([0, *map(len, every)], dtype=np.int32), numbers
 
 
 def pointer(ctype: str, array: npt.NDArray[Any]) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazydiff.memory.compiled import extension, pointer
+from lazydiff.memory.compiled import extension, flat, pointer
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.placement.packing import Decision
 
@@ -36,13 +36,9 @@ class Units:
             ("int64_t", np.array(sizes, np.int64)),
             ("uint8_t", np.array([v in facts.keep for v in range(len(sizes))], np.uint8)),
             ("int32_t", np.array([makers.get(v, -1) for v in range(len(sizes))], np.int32)),
-            *_lists(facts.reads),
-            *_lists(facts.writes),
-            *_lists(readers),
-            *_lists(needs),
-            *_lists(after),
-            *_lists(pairs),
         ]
+        for lists in (facts.reads, facts.writes, readers, needs, after, pairs):
+            arrays += [("int32_t", array) for array in flat(lists)]
         c = extension()
         self._alive = [pointer(kind, array) for kind, array in arrays]
         self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
@@ -89,12 +85,3 @@ class Units:
         memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
         c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), seed, looks, memory)
         return [int(u) for u in numbers]
-
-
-def _lists(lists: Iterable[Sequence[Any]]) -> list[tuple[str, npt.NDArray[Any]]]:
-    """Where each list begins, one more for the end of the last, and all their numbers."""
-    every = list(lists)
-    start = np.zeros(len(every) + 1, np.int32)
-    np.cumsum([len(each) for each in every], out=start[1:])
-    flat = np.array([n for each in every for n in each], np.int32).reshape(-1)
-    return [("int32_t", start), ("int32_t", flat if flat.size else np.zeros(1, np.int32))]

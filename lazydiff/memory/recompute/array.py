@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lazydiff.memory.compiled import extension, pointer
+from lazydiff.memory.compiled import extension, flat, pointer
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
 
@@ -97,8 +97,7 @@ def _search(facts: Facts, base: Sequence[int], budget: int, node_limit: int, in_
     value, unit = {v: n for n, v in enumerate(values)}, {u: n for n, u in enumerate(base)}
     needs = facts.needs()
     shares = [[(value[o], value[n]) for o, n in facts.in_place[u] if o in value and n in value] for u in base]
-    share_at = np.cumsum([0, *map(len, shares)], dtype=np.int32)
-    pairs = [pair for each in shares for pair in each]
+    share_at, pairs = flat(shares)
     arrays = [
         pointer("int64_t", np.array([facts.sizes[v] for v in values], np.int64)),
         pointer("int64_t", np.array([facts.cost[u] for u in base], np.int64)),
@@ -110,8 +109,8 @@ def _search(facts: Facts, base: Sequence[int], budget: int, node_limit: int, in_
             "uint8_t", np.array([facts.once[u] or not facts.stay.isdisjoint(facts.writes[u]) for u in base], np.uint8)
         ),
         pointer("int32_t", share_at),
-        pointer("int32_t", np.array([old for old, _ in pairs], np.int32)),
-        pointer("int32_t", np.array([new for _, new in pairs], np.int32)),
+        pointer("int32_t", pairs[::2].copy()),
+        pointer("int32_t", pairs[1::2].copy()),
         pointer("uint64_t", _sets([facts.born], value)),
         pointer("uint64_t", _sets([[v for v in facts.keep if v in facts.maker or v in facts.born]], value)),
     ]

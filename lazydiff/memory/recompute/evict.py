@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lazydiff.memory.compiled import extension, pointer
+from lazydiff.memory.compiled import extension, flat, pointer
 from lazydiff.memory.facts import Facts
 
 Schedule = npt.NDArray[np.int32]
@@ -46,11 +46,11 @@ class Ground:
         self.facts, self.base, self.plain = facts, list(base), np.array(base, np.int32)
         c = extension()
         uses, until = _uses(facts, base), _until(facts, base)
-        use_at, use = _flat(uses)
-        read_at, reads = _flat(facts.reads)
-        write_at, writes = _flat(facts.writes)
-        share_at, old = _flat([[o for o, _ in pairs] for pairs in facts.in_place])
-        _, new = _flat([[n for _, n in pairs] for pairs in facts.in_place])
+        use_at, use = flat(uses)
+        read_at, reads = flat(facts.reads)
+        write_at, writes = flat(facts.writes)
+        share_at, old = flat([[o for o, _ in pairs] for pairs in facts.in_place])
+        _, new = flat([[n for _, n in pairs] for pairs in facts.in_place])
         maker = np.full(len(facts.sizes), -1, np.int32)
         for v, u in facts.maker.items():
             maker[v] = u
@@ -131,12 +131,6 @@ def trim(ground: Ground, schedule: Schedule, budget: int, trials: int) -> Schedu
                 changed = True
                 break
     return schedule
-
-
-def _flat(lists: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Where each list begins (and the last ends), and all of them one behind the other."""
-    at = np.cumsum([0, *map(len, lists)], dtype=np.int32)
-    return at, np.array([v for each in lists for v in each], np.int32)
 
 
 def _uses(facts: Facts, base: Sequence[int]) -> list[list[int]]:
