@@ -16,7 +16,6 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.ordering.order import best_first
 from lazydiff.memory.ordering.schedule import orders
-from lazydiff.memory.placement.place import place
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest, needed
 from lazydiff.memory.variants import faster
@@ -153,7 +152,7 @@ def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Ch
 
 def _candidate(prepared: Prepared, choices: list[Choice], room: int) -> Candidate:
     """The plan, with faster kernels where their scratch fits the room, or what the plan takes anyway."""
-    room = max([room, *(place(c.lives.intervals, c.lives.steps).height for c in choices)])
+    room = max([room, *(c.lives.placed().height for c in choices)])
     fast = [faster(c.entry, c.lives, room, prepared.unit) for c in choices]
     return Candidate(lower(prepared.store, fast, prepared.unit), choices, prepared.steps, prepared.unit)
 
@@ -174,7 +173,7 @@ def _remade(prepared: Prepared, plain: Candidate, budget: int) -> Candidate | No
     for each, choice in zip(prepared.entries, plain.choices, strict=True):
         target = room
         for tries in range(RETRIES + 1):
-            height = _height(choice, room)
+            height = choice.lives.placed(room).height
             if height <= room:
                 break
             if tries:
@@ -185,10 +184,6 @@ def _remade(prepared: Prepared, plain: Candidate, budget: int) -> Candidate | No
             choice = cheapest
         choices.append(choice)
     return _candidate(prepared, choices, room)
-
-
-def _height(choice: Choice, room: int) -> int:
-    return place(choice.lives.intervals, choice.lives.steps, max(0, room)).height
 
 
 def _cheapest(prepared: Prepared, each: list[Version], target: int) -> Choice | None:

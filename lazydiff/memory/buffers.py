@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import facts
 from lazydiff.memory.lives import lives
-from lazydiff.memory.placement.place import Interval
+from lazydiff.memory.placement.place import Interval, Placement, place
 
 
 @dataclass(slots=True)
@@ -26,11 +26,19 @@ class Lifetimes:
     places: list[Shared]
     intervals: list[Interval]  # one for each place
     bound_bytes: int
+    _placed: dict[int, Placement] = field(default_factory=dict, repr=False)  # by what is low enough
 
     @property
     def steps(self) -> int:
         """How many units there are."""
         return max(1, len(self.order))
+
+    def placed(self, enough: int = 0) -> Placement:
+        """The places' offsets, as placement/place.py gives them; searched for once, which may take long."""
+        enough = max(enough, self.bound_bytes)  # nothing is searched below the bound
+        if enough not in self._placed:
+            self._placed[enough] = place(self.intervals, self.steps, enough)
+        return self._placed[enough]
 
 
 def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Lifetimes:

@@ -10,7 +10,6 @@ from lazydiff.dtypes import Dtype, f64
 from lazydiff.graph.node import Tensor
 from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Value, View
-from lazydiff.memory.placement.place import lower_bound, place
 from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 ALIGN = 16
@@ -88,9 +87,9 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
 
     height = top
-    least = max((lower_bound(lives.intervals, lives.steps) for _, lives in entries), default=0)
+    least = max((lives.bound_bytes for _, lives in entries), default=0)
     for _, lives in entries:
-        placed = place(lives.intervals, lives.steps, least)
+        placed = lives.placed(least)
         height = max(height, top + placed.height)
         for shared, offset in zip(lives.places, placed.offsets, strict=True):
             for v in shared.values:

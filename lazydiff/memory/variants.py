@@ -9,7 +9,7 @@ from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.buffers import Lifetimes, lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import work
-from lazydiff.memory.placement.place import alive_bytes, place
+from lazydiff.memory.placement.place import alive_bytes
 from lazydiff.plan.model import Kind
 
 _VARIANTS: dict[int, Kernel] = {k.variant_of: k for k in KERNELS.values() if k.variant_of}
@@ -36,7 +36,7 @@ def faster(entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int
         for old, unit in zip(lives.order, order, strict=True):
             unit.after = {new[id(u)] for u in old.after}
         wide = lifetimes(entry, order, unit_bytes)
-        if place(wide.intervals, wide.steps).height <= room_bytes:
+        if wide.placed().height <= room_bytes:
             return replace(entry, units=order), wide
         found = found[: len(found) // 2]
     return entry, lives

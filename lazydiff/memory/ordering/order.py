@@ -37,17 +37,17 @@ def best_order(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[int]:
 
     `candidates`: at least one schedule, each valid, every unit in it once. The same answer on every machine.
     """
-    given = min(candidates, key=lambda s: peak(facts, s))
-    if len(given) < 2:
-        return list(given)
-    found = _Search(facts, given).run()
-    return found if peak(facts, found) < peak(facts, given) else list(given)
+    return best_first(facts, candidates)[0]
 
 
 def best_first(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[list[int]]:
     """best_order's answer, then the candidates, the lowest peak first."""
-    best = best_order(facts, candidates)
-    others = sorted((list(s) for s in candidates), key=lambda s: peak(facts, s))
+    ranked = sorted((peak(facts, s), n) for n, s in enumerate(candidates))
+    others = [list(candidates[n]) for _, n in ranked]
+    best = others[0]
+    if len(best) > 1:
+        found = _Search(facts, best).run()
+        best = found if peak(facts, found) < ranked[0][0] else best
     return [best, *(s for s in others if s != best)]
 
 
