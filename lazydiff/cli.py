@@ -16,7 +16,7 @@ from lazydiff.plan.as_csv import to_csv
 from lazydiff.plan.as_json import to_json
 from lazydiff.plan.as_trace import to_trace
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
-from lazydiff.run.native import extension
+from lazydiff.run.native import extension, simd_names
 from lazydiff.terminal import say
 
 TOOLS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm", "aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc", "node")
@@ -60,7 +60,7 @@ def doctor(options: argparse.Namespace) -> None:
     print(f"python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}")
     try:
         extension()
-        print("C extension: ok")
+        print(f"C extension: ok, with kernels for {', '.join(simd_names())}")
     except ToolError as error:
         print(error)
     for tool in TOOLS:

@@ -61,6 +61,7 @@ typedef enum lzd_status {
     LZD_ERROR_READ_ONLY,    /* the symbol can't be written */
     LZD_ERROR_INPUT_RANGE,  /* an input holds a value outside its range, such as a label too large */
     LZD_ERROR_INPUT_FINITE, /* an input that must be finite holds a NaN or an infinity */
+    LZD_ERROR_SIMD,         /* no kernels of that name in this library, or not for this machine */
     LZD_STATUS_COUNT
 } lzd_status;
 
@@ -68,6 +69,7 @@ typedef enum lzd_status {
 typedef struct lzd_model {
     const uint32_t *plan;
     uint8_t *ram;
+    const struct lzd_kernel *kernels; /* those of the instruction set that lzd_open found */
     uint32_t error_at;   /* after a failure: step number, symbol, or record, as the status says */
     uint32_t error_item; /* after LZD_ERROR_INPUT_*: which element */
 } lzd_model;
@@ -92,6 +94,14 @@ uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes);
 
 /* Check the plan, put a model at the start of `ram`, set parameters and state to their first values. ram: 16-byte aligned. */
 lzd_status lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes);
+
+/* The instruction sets that this library has kernels for and this machine can run, the fastest first ("avx512", "avx2", "neon",
+ * "scalar"); NULL from the last one on. lzd_open takes number 0; the others return the same bits. */
+const char *lzd_simd_name(uint32_t number);
+
+/* The one a model runs; and another one, by name: LZD_ERROR_SIMD if there is none. */
+const char *lzd_simd(const lzd_model *model);
+lzd_status lzd_set_simd(lzd_model *model, const char *name);
 
 /* Set parameters and state to their first values again. */
 void lzd_reset(lzd_model *model);

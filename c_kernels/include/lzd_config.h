@@ -13,20 +13,7 @@
 #define LZD_CHECK_CRC 1
 #endif
 
-/* Attribute put before each kernel. On x86-64 Linux with GCC 12 it makes a second copy for machines with AVX2 and FMA, chosen
- * by the dynamic linker; the order of operations, and so every bit, stays the same. (arch=haswell would ask for that very
- * processor, x86-64-v3 asks for what it can do.) Define it empty to have one copy. */
-#ifndef LZD_KERNEL
-#if defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define LZD_KERNEL __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define LZD_KERNEL
-#endif
-#endif
-
-/* Put before what kernels call. It has to be inlined: into each copy, or it would be compiled once for the smaller machine,
- * and into each call with constant numbers of rows and columns (k_columns.h). */
+/* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)
 #define LZD_INLINE static inline __attribute__((always_inline))

@@ -119,7 +119,7 @@ LZD_INLINE void conv2d_pixels(T *out, const T *x, const T *weight, WINDOW *s, ui
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_CONV2D_P_X], *weight = p[LZD_CONV2D_P_WEIGHT];
     T *out = p[LZD_CONV2D_P_OUT];
@@ -174,7 +174,7 @@ LZD_INLINE void grad_x_block(T *out, const T *y, const T *weight, WINDOW *s, uin
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_conv2d_grad_x)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *y = p[LZD_CONV2D_GRAD_X_P_Y], *weight = p[LZD_CONV2D_GRAD_X_P_WEIGHT];
     T *out = p[LZD_CONV2D_GRAD_X_P_OUT];
@@ -243,7 +243,7 @@ LZD_INLINE void grad_x_channels(T *out, const T *y, const T *weight, T *panels, 
 
 /* On small cores, and where vectors do not fit a group's channels evenly, as conv2d_grad_x, whose operands and attributes
  * are the same. */
-LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_x_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_conv2d_grad_x_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const window *s = (const window *)v;
     (void)begin, (void)end;
@@ -302,7 +302,7 @@ LZD_INLINE void grad_w_channels(T *out, const T *x, const T *y, WINDOW *s, uint3
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_CONV2D_GRAD_W_P_X], *y = p[LZD_CONV2D_GRAD_W_P_Y];
     T *out = p[LZD_CONV2D_GRAD_W_P_OUT];

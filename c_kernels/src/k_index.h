@@ -6,7 +6,7 @@ LZD_INLINE uint32_t inside(int32_t index, uint32_t red)
     return index < 0 ? 0u : (uint32_t)index < red ? (uint32_t)index : red - 1u;
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_take)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_take)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_TAKE_P_X];             /* (outer, red, inner) */
     const int32_t *index = p[LZD_TAKE_P_INDEX]; /* (count) */
@@ -26,7 +26,7 @@ LZD_KERNEL void SUFFIX(lzd_k_take)(void *const *p, const uint32_t *v, uint32_t b
 }
 
 /* Every index is looked at once for each o that has rows among begin .. end-1. */
-LZD_KERNEL void SUFFIX(lzd_k_add_rows)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_add_rows)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_ADD_ROWS_P_X];             /* (outer, count, inner) */
     const int32_t *index = p[LZD_ADD_ROWS_P_INDEX]; /* (count) */

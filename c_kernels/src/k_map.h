@@ -2,9 +2,9 @@
 #include "lzd_attrs.h"
 
 #if LZD_T_IS_F64
-#define OPS lzd_ops_f64
+#define OPS LZD_NAMED(lzd_ops_f64)
 #else
-#define OPS lzd_ops_f32
+#define OPS LZD_NAMED(lzd_ops_f32)
 #endif
 
 /* Casts n elements of any dtype to T. */
@@ -111,7 +111,7 @@ static inline slot find(const block *b, uint32_t number)
 static void run_block(const block *b, uint32_t n)
 {
     for (uint32_t k = 0; k < b->map->n_instr; k++) {
-        const uint32_t word = b->map->code[2u * k], op = word & 0xFFu, arity = lzd_op_arity[op];
+        const uint32_t word = b->map->code[2u * k], op = word & 0xFFu, arity = LZD_NAMED(lzd_op_arity)[op];
         const slot d = find(b, word >> 8 & 0xFFu), a = find(b, word >> 16 & 0xFFu);
         if (op == OP_LOAD) {
             load((T *)(void *)d.at, a.at, a.dtype, a.stride, n);

@@ -38,12 +38,12 @@ LZD_INLINE void product(void *const *p, const uint32_t *v, uint32_t begin, uint3
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_matmul_nn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_matmul_nn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     product(p, v, begin, end, v[LZD_MATMUL_NN_K], 1u);
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_matmul_tn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_matmul_tn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     product(p, v, begin, end, 1u, v[LZD_MATMUL_TN_M]);
 }
@@ -58,7 +58,7 @@ LZD_INLINE void dot_block(T *out, const T *a, const T *b, uint32_t k, uint32_t c
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *a = p[LZD_MATMUL_NT_P_A], *b = p[LZD_MATMUL_NT_P_B];
     T *out = p[LZD_MATMUL_NT_P_OUT];
@@ -78,7 +78,7 @@ LZD_KERNEL void SUFFIX(lzd_k_matmul_nt)(void *const *p, const uint32_t *v, uint3
 }
 
 /* On small cores, and where vectors do not fit b evenly, as matmul_nt, whose operands and attributes are the same. */
-LZD_KERNEL void SUFFIX(lzd_k_matmul_nt_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_matmul_nt_turned)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     (void)begin, (void)end;
 #if LZD_COLUMNS > 4

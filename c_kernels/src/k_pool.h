@@ -8,7 +8,7 @@ typedef struct pool {
 typedef char pool_is_the_attributes[LZD_POOL_GATHER_N == 0 && LZD_POOL_GATHER_OW == 5 && LZD_POOL_GATHER_PW == 11 &&
                                     sizeof(pool) == 48 ? 1 : -1];
 
-LZD_KERNEL void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_MAX_POOL_INDEX_P_X];
     uint8_t *out = p[LZD_MAX_POOL_INDEX_P_OUT];
@@ -36,7 +36,7 @@ LZD_KERNEL void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, 
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_POOL_GATHER_P_X];
     const pool *s = (const pool *)v;
@@ -56,7 +56,7 @@ LZD_KERNEL void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uin
 }
 
 /* A row of x at a time, so that rows can be tiled: from each row of windows that sees it, the taps of that row. */
-LZD_KERNEL void SUFFIX(lzd_k_pool_scatter)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_pool_scatter)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *y = p[LZD_POOL_SCATTER_P_Y];
     const uint8_t *index = p[LZD_POOL_SCATTER_P_INDEX];

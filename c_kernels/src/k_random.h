@@ -23,7 +23,7 @@ LZD_INLINE T unit(const uint32_t *c, uint32_t q)
     return ((T)(c[2u * q] >> 5) * (T)67108864.0 + (T)(c[2u * q + 1u] >> 6)) * (T)1.1102230246251565e-16; /* 2^26, 2^-53 */
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_uniform)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_uniform)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const int32_t *key = p[LZD_UNIFORM_P_KEY]; /* (4) */
     T *out = p[LZD_UNIFORM_P_OUT];             /* (n) */
@@ -38,7 +38,7 @@ LZD_KERNEL void SUFFIX(lzd_k_uniform)(void *const *p, const uint32_t *v, uint32_
     }
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_next_key)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_next_key)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const uint32_t *key = p[LZD_NEXT_KEY_P_KEY]; /* (4) */
     uint32_t *out = p[LZD_NEXT_KEY_P_OUT];       /* (4) */

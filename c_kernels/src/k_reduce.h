@@ -17,7 +17,7 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red)
     return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
-LZD_KERNEL void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_REDUCE_SUM_P_X]; /* (outer, red, inner) */
     T *out = p[LZD_REDUCE_SUM_P_OUT];   /* (outer, inner) */
@@ -40,7 +40,7 @@ LZD_KERNEL void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint
 }
 
 #define EXTREME(name, NAME, better) \
-    LZD_KERNEL void SUFFIX(lzd_k_reduce_##name)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end) \
+    void SUFFIX(lzd_k_reduce_##name)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end) \
     { \
         const T *x = p[LZD_REDUCE_##NAME##_P_X]; \
         T *out = p[LZD_REDUCE_##NAME##_P_OUT]; \
@@ -62,7 +62,7 @@ LZD_KERNEL void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint
 EXTREME(max, MAX, >)
 EXTREME(min, MIN, <)
 
-LZD_KERNEL void SUFFIX(lzd_k_argmax)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_argmax)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_ARGMAX_P_X];
     int32_t *out = p[LZD_ARGMAX_P_OUT];

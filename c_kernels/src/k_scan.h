@@ -1,7 +1,7 @@
 /* Scans over the middle axis of (outer, red, inner); contracts in lzd_attrs.h. */
 #include "lzd_attrs.h"
 
-LZD_KERNEL void SUFFIX(lzd_k_cumsum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+void SUFFIX(lzd_k_cumsum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_CUMSUM_P_X]; /* (outer, red, inner) */
     T *out = p[LZD_CUMSUM_P_OUT];   /* (outer, red, inner) */

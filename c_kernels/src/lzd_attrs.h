@@ -7,41 +7,41 @@
 /* map: out = an elementwise program over the inputs, element by element (kernels/program.py, kernels/opcodes.py).
  * Instructions run in order over a block of elements, then over the next block; an output may be the very bytes of an
  * input that is read contiguously, if no instruction after the one that writes the output reads that input. */
-void lzd_k_map_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_map_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_map_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_map_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* reduce_sum: out[o][i] = sum over r of x[o][r][i]. inner > 1: starting from 0, r ascending, one addition a term.
  * inner == 1: eight lanes start from 0, lane r mod 8 takes x[o][r], r ascending; then
  * ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
 enum {LZD_REDUCE_SUM_P_X, LZD_REDUCE_SUM_P_OUT};
 enum {LZD_REDUCE_SUM_OUTER, LZD_REDUCE_SUM_RED, LZD_REDUCE_SUM_INNER};
-void lzd_k_reduce_sum_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_reduce_sum_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_sum_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_sum_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* reduce_max: out[o][i] = the greatest x[o][r][i]; NaN if any is NaN (the first one met). */
 enum {LZD_REDUCE_MAX_P_X, LZD_REDUCE_MAX_P_OUT};
 enum {LZD_REDUCE_MAX_OUTER, LZD_REDUCE_MAX_RED, LZD_REDUCE_MAX_INNER};
-void lzd_k_reduce_max_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_reduce_max_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_max_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_max_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* reduce_min: out[o][i] = the least x[o][r][i]; NaN if any is NaN (the first one met). */
 enum {LZD_REDUCE_MIN_P_X, LZD_REDUCE_MIN_P_OUT};
 enum {LZD_REDUCE_MIN_OUTER, LZD_REDUCE_MIN_RED, LZD_REDUCE_MIN_INNER};
-void lzd_k_reduce_min_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_reduce_min_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_min_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_reduce_min_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* argmax: out[o][i] = the least r at which x[o][r][i] is greatest; the first NaN counts as greatest. */
 enum {LZD_ARGMAX_P_X, LZD_ARGMAX_P_OUT};
 enum {LZD_ARGMAX_OUTER, LZD_ARGMAX_RED, LZD_ARGMAX_INNER};
-void lzd_k_argmax_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_argmax_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_argmax_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_argmax_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* cumsum: out[o][r][i] = the sum of x[o][q][i] over q <= r, or over q >= r where `reverse` is not 0. Starting from 0,
  * one addition a term, from the first (in reverse: the last) r on. */
 enum {LZD_CUMSUM_P_X, LZD_CUMSUM_P_OUT};
 enum {LZD_CUMSUM_OUTER, LZD_CUMSUM_RED, LZD_CUMSUM_INNER, LZD_CUMSUM_REVERSE};
-void lzd_k_cumsum_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_cumsum_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_cumsum_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_cumsum_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* matmul_nn: out[i][j] = sum over k of a[i][k] * b[k][j]; from 0, k ascending, one fma a term. a (m,k), b (k,n). */
 enum {LZD_MATMUL_NN_P_A, LZD_MATMUL_NN_P_B, LZD_MATMUL_NN_P_OUT};
@@ -49,8 +49,8 @@ enum {
     LZD_MATMUL_NN_BATCH, LZD_MATMUL_NN_M, LZD_MATMUL_NN_K, LZD_MATMUL_NN_N, LZD_MATMUL_NN_A_STEP,
     LZD_MATMUL_NN_B_STEP
 };
-void lzd_k_matmul_nn_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_matmul_nn_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nn_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nn_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* matmul_nt: out[i][j] = sum over k of a[i][k] * b[j][k]. a (m,k), b (n,k). Eight lanes from 0, lane k mod 8 takes
  * fma(a, b, lane), k ascending; then ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
@@ -59,8 +59,8 @@ enum {
     LZD_MATMUL_NT_BATCH, LZD_MATMUL_NT_M, LZD_MATMUL_NT_K, LZD_MATMUL_NT_N, LZD_MATMUL_NT_A_STEP,
     LZD_MATMUL_NT_B_STEP
 };
-void lzd_k_matmul_nt_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_matmul_nt_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nt_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nt_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* matmul_tn: out[i][j] = sum over k of a[k][i] * b[k][j]; from 0, k ascending, one fma a term. a (k,m), b (k,n). */
 enum {LZD_MATMUL_TN_P_A, LZD_MATMUL_TN_P_B, LZD_MATMUL_TN_P_OUT};
@@ -68,8 +68,8 @@ enum {
     LZD_MATMUL_TN_BATCH, LZD_MATMUL_TN_M, LZD_MATMUL_TN_K, LZD_MATMUL_TN_N, LZD_MATMUL_TN_A_STEP,
     LZD_MATMUL_TN_B_STEP
 };
-void lzd_k_matmul_tn_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_matmul_tn_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_tn_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_tn_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* matmul_nt_turned: matmul_nt, bit for bit. b is turned into the scratch, (k,8), eight rows at a time, for vectors
  * along n. */
@@ -78,8 +78,8 @@ enum {
     LZD_MATMUL_NT_TURNED_BATCH, LZD_MATMUL_NT_TURNED_M, LZD_MATMUL_NT_TURNED_K, LZD_MATMUL_NT_TURNED_N,
     LZD_MATMUL_NT_TURNED_A_STEP, LZD_MATMUL_NT_TURNED_B_STEP
 };
-void lzd_k_matmul_nt_turned_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_matmul_nt_turned_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nt_turned_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_matmul_nt_turned_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* conv2d: y[n][i][j][g*fg+f] = sum over (di, dj, c) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
  * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term. */
@@ -89,8 +89,8 @@ enum {
     LZD_CONV2D_GROUPS, LZD_CONV2D_KH, LZD_CONV2D_KW, LZD_CONV2D_SH, LZD_CONV2D_SW, LZD_CONV2D_DH, LZD_CONV2D_DW,
     LZD_CONV2D_PH, LZD_CONV2D_PW
 };
-void lzd_k_conv2d_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_conv2d_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* conv2d_grad_x: x[n][r][s][g*cg+c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
  * y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f]. Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y,
@@ -102,8 +102,8 @@ enum {
     LZD_CONV2D_GRAD_X_KW, LZD_CONV2D_GRAD_X_SH, LZD_CONV2D_GRAD_X_SW, LZD_CONV2D_GRAD_X_DH, LZD_CONV2D_GRAD_X_DW,
     LZD_CONV2D_GRAD_X_PH, LZD_CONV2D_GRAD_X_PW
 };
-void lzd_k_conv2d_grad_x_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_conv2d_grad_x_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_x_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_x_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* conv2d_grad_w: weight[di][dj][c][g*fg+f] = sum over (n, i, j) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
  * y[n][i][j][g*fg+f]; from 0, that order, one fma a term. */
@@ -114,8 +114,8 @@ enum {
     LZD_CONV2D_GRAD_W_KW, LZD_CONV2D_GRAD_W_SH, LZD_CONV2D_GRAD_W_SW, LZD_CONV2D_GRAD_W_DH, LZD_CONV2D_GRAD_W_DW,
     LZD_CONV2D_GRAD_W_PH, LZD_CONV2D_GRAD_W_PW
 };
-void lzd_k_conv2d_grad_w_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_conv2d_grad_w_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_w_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_w_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* max_pool_index: out[n][i][j][c] = the first tap at which the window's x[..][c] is greatest; the first NaN counts as
  * greatest. Taps outside the input are not looked at; a window without any other gives 255. */
@@ -125,8 +125,8 @@ enum {
     LZD_MAX_POOL_INDEX_OW, LZD_MAX_POOL_INDEX_KH, LZD_MAX_POOL_INDEX_KW, LZD_MAX_POOL_INDEX_SH,
     LZD_MAX_POOL_INDEX_SW, LZD_MAX_POOL_INDEX_PH, LZD_MAX_POOL_INDEX_PW
 };
-void lzd_k_max_pool_index_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_max_pool_index_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_max_pool_index_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_max_pool_index_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* pool_gather: out[n][i][j][c] = the x[..][c] that tap index[n][i][j][c] of the window sees; 0 without such a tap or
  * pixel. */
@@ -136,8 +136,8 @@ enum {
     LZD_POOL_GATHER_OW, LZD_POOL_GATHER_KH, LZD_POOL_GATHER_KW, LZD_POOL_GATHER_SH, LZD_POOL_GATHER_SW,
     LZD_POOL_GATHER_PH, LZD_POOL_GATHER_PW
 };
-void lzd_k_pool_gather_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_pool_gather_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_pool_gather_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_pool_gather_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* pool_scatter: out[n][r][s][c] = sum of y[n][i][j][c] over the windows (i, j) whose tap index[n][i][j][c] is pixel
  * (r, s); from 0, (i, j) ascending. The transpose of pool_gather. */
@@ -147,8 +147,8 @@ enum {
     LZD_POOL_SCATTER_OW, LZD_POOL_SCATTER_KH, LZD_POOL_SCATTER_KW, LZD_POOL_SCATTER_SH, LZD_POOL_SCATTER_SW,
     LZD_POOL_SCATTER_PH, LZD_POOL_SCATTER_PW
 };
-void lzd_k_pool_scatter_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_pool_scatter_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_pool_scatter_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_pool_scatter_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* conv2d_grad_x_turned: conv2d_grad_x, bit for bit. The weight is turned into the scratch, (kh,kw,fg,8), eight input
  * channels at a time, so that vectors run along cg. */
@@ -163,21 +163,21 @@ enum {
     LZD_CONV2D_GRAD_X_TURNED_SH, LZD_CONV2D_GRAD_X_TURNED_SW, LZD_CONV2D_GRAD_X_TURNED_DH,
     LZD_CONV2D_GRAD_X_TURNED_DW, LZD_CONV2D_GRAD_X_TURNED_PH, LZD_CONV2D_GRAD_X_TURNED_PW
 };
-void lzd_k_conv2d_grad_x_turned_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_conv2d_grad_x_turned_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_x_turned_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_conv2d_grad_x_turned_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
 enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};
 enum {LZD_TAKE_OUTER, LZD_TAKE_RED, LZD_TAKE_COUNT, LZD_TAKE_INNER};
-void lzd_k_take_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_take_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_take_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_take_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* add_rows: out[o][r][i] = the sum of x[o][j][i] over the j with index[j] == r, with index[j] moved into 0 .. red-1.
  * Starting from 0, j ascending, one addition a term; 0 where there is no such j. */
 enum {LZD_ADD_ROWS_P_X, LZD_ADD_ROWS_P_INDEX, LZD_ADD_ROWS_P_OUT};
 enum {LZD_ADD_ROWS_OUTER, LZD_ADD_ROWS_RED, LZD_ADD_ROWS_COUNT, LZD_ADD_ROWS_INNER};
-void lzd_k_add_rows_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_add_rows_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_add_rows_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_add_rows_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* uniform: Numbers evenly spread over [0, 1), from the words of Philox4x32-10 with words 0 and 1 of `key` as its key
  * and (block, stream, key[2], key[3]) as its counter. f32: out[i] = (word i mod 4 of block i div 4, shifted right by
@@ -185,19 +185,19 @@ void lzd_k_add_rows_f64(void *const *p, const uint32_t *v, uint32_t begin, uint3
  * 2^-53. */
 enum {LZD_UNIFORM_P_KEY, LZD_UNIFORM_P_OUT};
 enum {LZD_UNIFORM_N, LZD_UNIFORM_STREAM};
-void lzd_k_uniform_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_uniform_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_uniform_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_uniform_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* next_key: out = key `steps` further: (key[2], key[3]) as a number of 64 bits, low word first, plus steps, modulo
  * 2^64. */
 enum {LZD_NEXT_KEY_P_KEY, LZD_NEXT_KEY_P_OUT};
 enum {LZD_NEXT_KEY_STEPS};
-void lzd_k_next_key_f32(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void lzd_k_next_key_f64(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_next_key_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_next_key_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* The opcodes of `map`, one block at a time (lzd_internal.h). */
 #define LZD_OP_F32(name) \
-    void lzd_op_##name##_f32(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n)
+    void LZD_NAMED(lzd_op_##name##_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n)
 LZD_OP_F32(move);
 LZD_OP_F32(neg);
 LZD_OP_F32(abs);
@@ -251,7 +251,7 @@ LZD_OP_F32(isfinite);
 LZD_OP_F32(where);
 LZD_OP_F32(fma);
 #define LZD_OP_F64(name) \
-    void lzd_op_##name##_f64(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n)
+    void LZD_NAMED(lzd_op_##name##_f64)(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n)
 LZD_OP_F64(move);
 LZD_OP_F64(neg);
 LZD_OP_F64(abs);

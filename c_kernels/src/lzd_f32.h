@@ -7,7 +7,7 @@
 typedef float T;    /* the compute type */
 typedef uint32_t U; /* its bits */
 
-#define SUFFIX(name) name##_f32
+#define SUFFIX(name) LZD_NAMED(name##_f32)
 #define FMA(a, b, c) __builtin_fmaf(a, b, c) /* one rounding, everywhere */
 #define SQRT(a) __builtin_sqrtf(a)
 #define ABS(a) __builtin_fabsf(a)

@@ -7,7 +7,7 @@
 typedef double T;   /* the compute type */
 typedef uint64_t U; /* its bits */
 
-#define SUFFIX(name) name##_f64
+#define SUFFIX(name) LZD_NAMED(name##_f64)
 #define FMA(a, b, c) __builtin_fma(a, b, c) /* one rounding, everywhere */
 #define SQRT(a) __builtin_sqrt(a)
 #define ABS(a) __builtin_fabs(a)

@@ -4,6 +4,16 @@
 
 #include "lzd.h"
 
+/* The kernels and their tables (k_*.c, lzd_table.c) can be compiled several times, for different instruction sets: LZD_ISA
+ * ends the names of one such build, _avx2 for instance, and lzd_builds.c knows them all. */
+#ifdef LZD_ISA
+#define LZD_PASTE(name, end) name##end
+#define LZD_ENDED(name, end) LZD_PASTE(name, end)
+#define LZD_NAMED(name) LZD_ENDED(name, LZD_ISA)
+#else
+#define LZD_NAMED(name) name
+#endif
+
 enum { /* header words, plan/SPEC.md */
     H_MAGIC, H_VERSIONS, H_ORDER, H_TOTAL, H_CRC, H_RAM, H_ALIGN, H_EXECUTOR,
     H_BUFFERS, H_N_BUFFERS, H_SYMBOLS, H_N_SYMBOLS, H_N_STATE, H_ENTRIES, H_N_ENTRIES, H_UPDATES, H_N_UPDATES,
@@ -39,17 +49,19 @@ typedef struct lzd_kernel {
     lzd_kernel_fn f32, f64; /* NULL: not in this build */
 } lzd_kernel;
 
-extern const lzd_kernel lzd_kernels[];
-extern const uint32_t lzd_kernel_count;
+extern const lzd_kernel LZD_NAMED(lzd_kernels)[];
+extern const uint32_t LZD_NAMED(lzd_kernel_count);
+/* The row of a kernel in this build's table (lzd_plan.c), or NULL; all builds have the same rows. */
 const lzd_kernel *lzd_find_kernel(uint32_t number);
+const lzd_kernel *lzd_best_kernels(void); /* lzd_builds.c: the table of the fastest build that this machine runs */
 
 /* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
 typedef void (*lzd_op_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n);
 typedef void (*lzd_op_f64)(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n);
-extern const uint8_t lzd_op_arity[];       /* by opcode number; 0: no such opcode */
-extern const uint32_t lzd_op_count;        /* length of the three tables */
-extern const lzd_op_f32 lzd_ops_f32[];     /* NULL: not in this build */
-extern const lzd_op_f64 lzd_ops_f64[];
+extern const uint8_t LZD_NAMED(lzd_op_arity)[];   /* by opcode number; 0: no such opcode */
+extern const uint32_t LZD_NAMED(lzd_op_count);    /* length of the three tables */
+extern const lzd_op_f32 LZD_NAMED(lzd_ops_f32)[]; /* NULL: not in this build */
+extern const lzd_op_f64 LZD_NAMED(lzd_ops_f64)[];
 enum { OP_LOAD = 1, OP_STORE = 2 };
 
 /* Counts of elements and bytes. Whatever does not fit 32 bits is as good as infinite, so there is no division here. */

@@ -41,21 +41,21 @@
 #endif
 
 #define UNARY(name, expression) \
-    LZD_KERNEL void SUFFIX(lzd_op_##name)(ARGUMENTS) \
+    void SUFFIX(lzd_op_##name)(ARGUMENTS) \
     { \
         (void)pb, (void)sb, (void)pc, (void)sc; \
         UNARY_LOOPS(expression) \
     }
 
 #define BINARY(name, expression) \
-    LZD_KERNEL void SUFFIX(lzd_op_##name)(ARGUMENTS) \
+    void SUFFIX(lzd_op_##name)(ARGUMENTS) \
     { \
         (void)pc, (void)sc; \
         BINARY_LOOPS(expression) \
     }
 
 #define TERNARY(name, expression) \
-    LZD_KERNEL void SUFFIX(lzd_op_##name)(ARGUMENTS) \
+    void SUFFIX(lzd_op_##name)(ARGUMENTS) \
     { \
         TERNARY_LOOPS(expression) \
     }

@@ -28,6 +28,7 @@ const char *lzd_status_text(lzd_status status)
         "this symbol can't be written",
         "an input holds a value outside its range, such as a label too large",
         "an input that must be finite holds a NaN or an infinity",
+        "this library has no kernels of that name, or this machine can't run them",
     };
     return (unsigned)status < LZD_STATUS_COUNT ? texts[status] : "unknown status";
 }
@@ -64,6 +65,7 @@ lzd_status lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void
     lzd_model *made = ram;
     made->plan = plan;
     made->ram = ram;
+    made->kernels = lzd_best_kernels();
     made->error_at = made->error_item = LZD_NONE;
     lzd_reset(made);
     *model = made;
@@ -106,7 +108,7 @@ typedef struct ready {
 
 static void prepare(const lzd_model *model, const uint32_t *step, ready *r)
 {
-    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
+    const lzd_kernel *kernel = model->kernels + (lzd_find_kernel(step[0] & 0xFFFFu) - lzd_kernels);
     const uint32_t n = step[1] & 0xFFFFu;
     r->run = step[0] >> 16 == F64 ? kernel->f64 : kernel->f32;
     r->attrs = step + STEP_HEAD + n;

@@ -19,6 +19,11 @@ _MODES = {"in": "MODE_IN", "out": "MODE_OUT", "scratch": "MODE_SCRATCH"}
 _MACROS = {1: "UNARY", 2: "BINARY", 3: "TERNARY"}
 
 
+def _named(symbol: str) -> str:
+    """A symbol of which every build of the kernels has its own (lzd_internal.h)."""
+    return f"LZD_NAMED({symbol})"
+
+
 def _computed(opcodes: Sequence[Opcode]) -> list[Opcode]:
     """The opcodes that have a block function; the map kernel itself does load and store."""
     return [o for o in opcodes if o not in (LOAD, STORE)]
@@ -49,11 +54,14 @@ def render_attrs(kernels: Sequence[Kernel], opcodes: Sequence[Opcode]) -> str:
             if names:
                 text += _braces("enum", [f"LZD_{k.name}_{group}{n}".upper() for n in names])
         for dtype in k.dtypes:
-            text += f"void {k.c_symbol(dtype)}(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);\n"
+            name = _named(k.c_symbol(dtype))
+            text += f"void {name}(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);\n"
     text += "\n/* The opcodes of `map`, one block at a time (lzd_internal.h). */\n"
     for dtype in FLOATS:
         t = dtype.c_name
-        text += f"#define LZD_OP_{dtype.name.upper()}(name) \\\n    void lzd_op_##name##_{dtype.name}({t} *d, "
+        text += (
+            f"#define LZD_OP_{dtype.name.upper()}(name) \\\n    void LZD_NAMED(lzd_op_##name##_{dtype.name})({t} *d, "
+        )
         text += f"const {t} *a, int32_t sa, const {t} *b, int32_t sb, const {t} *c, int32_t sc, uint32_t n)\n"
         text += "".join(f"LZD_OP_{dtype.name.upper()}({o.name});\n" for o in _computed(opcodes))
     return text + "\n#endif\n"
@@ -83,7 +91,8 @@ def _kernel_parts(k: Kernel) -> str:
 
 
 def _kernel_row(k: Kernel, kernels: PerDtype[Kernel]) -> str:
-    functions = ", ".join(k.c_symbol(d) if d in k.dtypes and k in kernels.get(d, ()) else "NULL" for d in FLOATS)
+    has = [d in k.dtypes and k in kernels.get(d, ()) for d in FLOATS]
+    functions = ", ".join(_named(k.c_symbol(d)) if it else "NULL" for d, it in zip(FLOATS, has, strict=True))
     parts = [f"{k.name}_{part}" if k.operands else "NULL" for part in ("operands", "ranges", "extents")]
     tiles = "true" if k.rows else "false"
     return f"    {{{k.number}, {len(k.operands)}, {len(k.attrs)}, {', '.join(parts)}, {tiles}, {functions}}},\n"
@@ -91,8 +100,10 @@ def _kernel_row(k: Kernel, kernels: PerDtype[Kernel]) -> str:
 
 def _op_table(opcodes: Sequence[Opcode], dtype: Dtype, count: int) -> str:
     """The block functions of one dtype by opcode number, and NULL for those below `count` that no `map` of it uses."""
-    rows = "".join(f"    [{o.number}] = lzd_op_{o.name}_{dtype.name},\n" for o in _computed(opcodes))
-    return f"const lzd_op_{dtype.name} lzd_ops_{dtype.name}[{count}] = {{\n{rows or '    NULL,' + chr(10)}}};\n"
+    names = {o.number: _named(f"lzd_op_{o.name}_{dtype.name}") for o in _computed(opcodes)}
+    rows = "".join(f"    [{number}] = {name},\n" for number, name in names.items())
+    table = _named(f"lzd_ops_{dtype.name}")
+    return f"const lzd_op_{dtype.name} {table}[{count}] = {{\n{rows or '    NULL,' + chr(10)}}};\n"
 
 
 def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode]) -> str:
@@ -104,10 +115,10 @@ def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode]) -> str:
     opcodes = sorted({o.number: o for d in opcodes_used.values() for o in d}.values(), key=lambda o: o.number)
     text = HEAD + '#include "lzd_attrs.h"\n'
     text += "".join(_kernel_parts(k) for k in kernels)
-    text += f"\nconst lzd_kernel lzd_kernels[] = {{\n{''.join(_kernel_row(k, used) for k in kernels)}}};\n"
-    text += f"const uint32_t lzd_kernel_count = {len(kernels)};\n"
+    text += f"\nconst lzd_kernel {_named('lzd_kernels')}[] = {{\n{''.join(_kernel_row(k, used) for k in kernels)}}};\n"
+    text += f"const uint32_t {_named('lzd_kernel_count')} = {len(kernels)};\n"
     arities = "".join(f"    [{o.number}] = {o.arity},\n" for o in opcodes) or "    0,\n"
-    text += f"\nconst uint8_t lzd_op_arity[] = {{\n{arities}}};\n"
-    text += "const uint32_t lzd_op_count = sizeof lzd_op_arity;\n"
+    text += f"\nconst uint8_t {_named('lzd_op_arity')}[] = {{\n{arities}}};\n"
+    text += f"const uint32_t {_named('lzd_op_count')} = sizeof {_named('lzd_op_arity')};\n"
     count = max((o.number for o in opcodes), default=0) + 1
     return text + "".join(_op_table(opcodes_used.get(d, ()), d, count) for d in FLOATS)

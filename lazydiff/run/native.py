@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,15 @@ def extension() -> Any:
     return _native
 
 
+def simd_names() -> list[str]:
+    """The instruction sets with kernels in this build that this machine can run, the fastest first."""
+    native = extension()
+    found: list[str] = []
+    while name := native.lib.lzd_simd_name(len(found)):
+        found.append(native.ffi.string(name).decode())
+    return found
+
+
 class Model:
     """A plan opened in a RAM block of exactly `ram_bytes` bytes. Raises PlanError for bytes that break plan/SPEC.md."""
 
@@ -103,12 +113,25 @@ class Model:
                 "  try: copy the file again, or write it again with plan.save() of this version of lazydiff"
             )
         self._model = slot[0]
+        self._choose_simd(os.environ.get("LZD_SIMD", ""))
         words = self._plan[: len(plan)].view("<u4")
         try:
             self.state = self._symbols(words, 0, int(words[_H_STATE]))
             self.entries = tuple(self._entry(words, number) for number in range(int(words[_H_ENTRIES])))
         except UnicodeDecodeError as error:  # names mean nothing to C, which checks only that they end
             raise PlanError(f"{where}: a name is not UTF-8 ({error}); nothing was loaded") from error
+
+    def _choose_simd(self, name: str) -> None:
+        """Run the kernels of another instruction set than the fastest, unless the name is empty."""
+        if name and self._lib.lzd_set_simd(self._model, name.encode()) != self._lib.LZD_OK:
+            raise ToolError(
+                f"LZD_SIMD={name}: {self._text(self._lib.LZD_ERROR_SIMD)}\n  try: {', '.join(simd_names())}"
+            )
+
+    @property
+    def simd(self) -> str:
+        """The instruction set whose kernels run: a name of `simd_names()`."""
+        return str(self._ffi.string(self._lib.lzd_simd(self._model)).decode())
 
     def _text(self, status: int) -> str:
         return str(self._ffi.string(self._lib.lzd_status_text(status)).decode())

@@ -24,7 +24,7 @@ class Session:
 
     `plan` is a Plan, the path of a `.lzp` file, or its bytes. The session takes one block of exactly `ram_bytes` bytes
     and nothing else grows after that. Raises PlanError for a plan that breaks a rule of plan/SPEC.md, ToolError where
-    the C extension is missing, OSError for a file that can't be read.
+    the C extension is missing or LZD_SIMD names no set of kernels, OSError for a file that can't be read.
 
     Threads may share a session: its calls wait for each other.
     """
@@ -76,6 +76,15 @@ class Session:
     def ram_bytes(self) -> int:
         """All the RAM the plan runs in, the executor's own bytes included."""
         return self._model.ram.nbytes
+
+    @property
+    def simd(self) -> str:
+        """The instruction set whose kernels run: "avx512", "avx2", "neon" or "scalar". All give the same bits.
+
+        It is the fastest that the machine has, unless the environment's LZD_SIMD names another when the session is
+        made.
+        """
+        return self._model.simd
 
     @property
     def entries(self) -> tuple[str, ...]:

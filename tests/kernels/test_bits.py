@@ -11,6 +11,7 @@ import lazydiff as ld
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import MAP
+from lazydiff.run.native import simd_names
 from native import tree
 from tools_needed import require
 
@@ -75,7 +76,6 @@ def library(folder, compiler, *options):
         *WARNINGS,
         *FLAGS,
         *options,
-        "-DLZD_KERNEL=",
         "-shared",
         "-fPIC",
         *sources,
@@ -107,13 +107,17 @@ def outputs_of(lib, plan, data):
 
 
 @pytest.mark.parametrize("dtype", [ld.f32, ld.f64], ids=str)
-def test_every_build_gives_the_same_bits(dtype, tmp_path):
+def test_every_build_gives_the_same_bits(dtype, tmp_path, monkeypatch):
     plan = everything(dtype)
     used = {s.kernel for s in plan.entries[0].steps}
     assert used == set(KERNELS)
     data = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
     found = ld.Session(plan).run("f", x=data)
     shipped = {name: np.asarray(value).tobytes() for name, value in found.items()}
+    for simd in simd_names():
+        monkeypatch.setenv("LZD_SIMD", simd)
+        for name, value in ld.Session(plan).run("f", x=data).items():
+            assert np.asarray(value).tobytes() == shipped[name], (simd, name)
     for build in BUILDS:
         for name, value in outputs_of(library(tmp_path, *build), plan, data).items():
             assert value == shipped[name], (build, name)

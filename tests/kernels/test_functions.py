@@ -71,7 +71,7 @@ def builds(tmp_path_factory):
     sources = [str(ROOT / "c_kernels/src" / f"k_ops_{dtype}.c") for dtype in FLOATS]
     for compiler, *options in BUILDS:
         path = folder / f"{compiler}{''.join(options)}.so"
-        command = [require(compiler), *FLAGS, *options, "-DLZD_KERNEL=", "-shared", "-fPIC", *sources]
+        command = [require(compiler), *FLAGS, *options, "-shared", "-fPIC", *sources]
         subprocess.run([*command, "-lm", "-o", str(path)], check=True)
         libraries[" ".join([compiler, *options])] = ctypes.CDLL(str(path))
     return libraries

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def flipper(folder, check_crc):
     """The program that flips the bytes of a plan, with the checksum checked or not."""
     command = [require("gcc"), "-std=gnu99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    command += [f"-DLZD_CHECK_CRC={check_crc}", "-DLZD_KERNEL=", "-ffp-contract=off", "-fno-math-errno"]
+    command += [f"-DLZD_CHECK_CRC={check_crc}", "-ffp-contract=off", "-fno-math-errno"]
     command += [f"-I{ROOT}/c_kernels/include", str(ROOT / "tests/plan/flip.c")]
     command += [*map(str, sorted((ROOT / "c_kernels/src").glob("*.c"))), "-lm", "-o", str(folder / "flip")]
     subprocess.run(command, check=True)

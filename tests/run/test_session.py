@@ -337,3 +337,22 @@ def test_arrays_have_the_outputs_dtypes_numbers_too():
         "total": ("float32", ()),
         "count": ("int32", ()),
     }
+
+
+@pytest.mark.parametrize("simd", native.simd_names())
+def test_an_instruction_set_can_be_forced(simd, monkeypatch):
+    monkeypatch.setenv("LZD_SIMD", simd)
+    session = Session(small_plan())
+    assert session.simd == simd
+    assert session.train(x=X, y=Y) == (X @ W0).sum()
+
+
+def test_the_fastest_instruction_set_is_taken_unasked(monkeypatch):
+    monkeypatch.delenv("LZD_SIMD", raising=False)
+    assert Session(small_plan()).simd == native.simd_names()[0]
+
+
+def test_an_unknown_instruction_set_is_refused_with_those_there_are(monkeypatch):
+    monkeypatch.setenv("LZD_SIMD", "mmx")
+    with pytest.raises(ToolError, match=r"LZD_SIMD=mmx: .*\n  try: .*scalar|neon"):
+        Session(small_plan())

@@ -584,86 +584,95 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 71), // char const *()(int)
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(int)
 /*  1 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, void *, size_t)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // lzd_model * *
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 79), // void const *
-/*  6 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 79), // void *
-/*  8 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 74), // lzd_model *
-/* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // void const * const *
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // void * const *
+/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(lzd_model const *)
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_model const *
+/*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(uint32_t)
+/*  7 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
+/*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, void *, size_t)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // lzd_model * *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // void const *
+/* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // void *
+/* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
-/* 17 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 18 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 19 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 20 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 21 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 22 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
-/* 24 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 25 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, char const *)
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_model *
+/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 81), // char const *
+/* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
+/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
+/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // void * const *
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
+/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
 /* 28 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 66), // uint64_t(*)(void)
-/* 30 */ _CFFI_OP(_CFFI_OP_POINTER, 77), // uint64_t *
-/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
-/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 36 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
-/* 39 */ _CFFI_OP(_CFFI_OP_POINTER, 74), // lzd_model const *
-/* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 73), // lzd_entry *
-/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
-/* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
-/* 45 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 46 */ _CFFI_OP(_CFFI_OP_POINTER, 75), // lzd_symbol *
+/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 33 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
+/* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 39 */ _CFFI_OP(_CFFI_OP_POINTER, 76), // uint64_t(*)(void)
+/* 40 */ _CFFI_OP(_CFFI_OP_POINTER, 86), // uint64_t *
+/* 41 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
+/* 43 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 46 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
-/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
+/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
-/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 12), // uint32_t *
-/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION, 12), // uint32_t()(void const *, size_t)
-/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 61 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION, 77), // uint64_t()(uint64_t(*)(void))
-/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
-/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 77), // uint64_t()(void)
-/* 67 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION, 79), // void()(lzd_model *)
-/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 71 */ _CFFI_OP(_CFFI_OP_POINTER, 72), // char const *
-/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 73 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_entry
-/* 74 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_model
-/* 75 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_symbol
-/* 76 */ _CFFI_OP(_CFFI_OP_POINTER, 12), // uint32_t const *
-/* 77 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 82), // lzd_entry *
+/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
+/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // lzd_symbol *
+/* 57 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
+/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 60 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 62 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
+/* 65 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 67 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
+/* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t)
+/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 73 */ _CFFI_OP(_CFFI_OP_FUNCTION, 86), // uint64_t()(uint64_t(*)(void))
+/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
+/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 86), // uint64_t()(void)
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // void()(lzd_model *)
+/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 82 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_entry
+/* 83 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_model
+/* 84 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_symbol
+/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
+/* 86 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_call(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3)
@@ -691,10 +700,10 @@ _cffi_f_lzd_call(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -704,19 +713,19 @@ _cffi_f_lzd_call(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(24), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -759,10 +768,10 @@ _cffi_f_lzd_check(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -772,10 +781,10 @@ _cffi_f_lzd_check(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg2, (char **)&x2);
+      _cffi_type(67), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(67), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -818,10 +827,10 @@ _cffi_f_lzd_describe(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(39), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(39), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -831,10 +840,10 @@ _cffi_f_lzd_describe(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(46), arg2, (char **)&x2);
+      _cffi_type(56), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_symbol *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(46), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(56), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -877,10 +886,10 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(39), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(39), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -890,10 +899,10 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(41), arg2, (char **)&x2);
+      _cffi_type(51), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_entry *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(41), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -940,19 +949,19 @@ _cffi_f_lzd_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(4), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -962,10 +971,10 @@ _cffi_f_lzd_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1001,7 +1010,7 @@ _cffi_f_lzd_probe_heap(PyObject *self, PyObject *arg0)
   uint64_t result;
   PyObject *pyresult;
 
-  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(29));
+  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(39));
   if (x0 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
@@ -1040,10 +1049,10 @@ _cffi_f_lzd_ram_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1092,10 +1101,10 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(39), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(39), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1105,10 +1114,10 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1159,10 +1168,10 @@ _cffi_f_lzd_repeat(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1172,19 +1181,19 @@ _cffi_f_lzd_repeat(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(24), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1239,10 +1248,10 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1252,19 +1261,19 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(24), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1273,15 +1282,15 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
   if (x4 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
-  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(29));
+  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(39));
   if (x5 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(30), arg6, (char **)&x6);
+      _cffi_type(40), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint64_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(30), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(40), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1314,10 +1323,10 @@ _cffi_f_lzd_reset(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1335,6 +1344,127 @@ _cffi_f_lzd_reset(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_lzd_reset _cffi_d_lzd_reset
+#endif
+
+static int _cffi_d_lzd_set_simd(lzd_model * x0, char const * x1)
+{
+  return lzd_set_simd(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_set_simd(PyObject *self, PyObject *args)
+{
+  lzd_model * x0;
+  char const * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "lzd_set_simd", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(18), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(18), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_set_simd(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_set_simd _cffi_d_lzd_set_simd
+#endif
+
+static char const * _cffi_d_lzd_simd(lzd_model const * x0)
+{
+  return lzd_simd(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_simd(PyObject *self, PyObject *arg0)
+{
+  lzd_model const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  char const * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(4), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_simd(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(18));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_simd _cffi_d_lzd_simd
+#endif
+
+static char const * _cffi_d_lzd_simd_name(uint32_t x0)
+{
+  return lzd_simd_name(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_simd_name(PyObject *self, PyObject *arg0)
+{
+  uint32_t x0;
+  char const * result;
+  PyObject *pyresult;
+
+  x0 = _cffi_to_c_int(arg0, uint32_t);
+  if (x0 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_simd_name(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(18));
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_simd_name _cffi_d_lzd_simd_name
 #endif
 
 static char const * _cffi_d_lzd_status_text(int x0)
@@ -1360,7 +1490,7 @@ _cffi_f_lzd_status_text(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(71));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(18));
   return pyresult;
 }
 #else
@@ -1392,10 +1522,10 @@ _cffi_f_lzd_write(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1405,10 +1535,10 @@ _cffi_f_lzd_write(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg2, (char **)&x2);
+      _cffi_type(11), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1450,6 +1580,13 @@ static int _cffi_const_LZD_ERROR_INPUT_RANGE(unsigned long long *o)
 {
   int n = (LZD_ERROR_INPUT_RANGE) <= 0;
   *o = (unsigned long long)((LZD_ERROR_INPUT_RANGE) | 0);  /* check that LZD_ERROR_INPUT_RANGE is an integer */
+  return n;
+}
+
+static int _cffi_const_LZD_ERROR_SIMD(unsigned long long *o)
+{
+  int n = (LZD_ERROR_SIMD) <= 0;
+  *o = (unsigned long long)((LZD_ERROR_SIMD) | 0);  /* check that LZD_ERROR_SIMD is an integer */
   return n;
 }
 
@@ -1527,89 +1664,93 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_ERROR_INDEX", (void *)_cffi_const_LZD_ERROR_INDEX, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_ERROR_INPUT_FINITE", (void *)_cffi_const_LZD_ERROR_INPUT_FINITE, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_ERROR_INPUT_RANGE", (void *)_cffi_const_LZD_ERROR_INPUT_RANGE, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
+  { "LZD_ERROR_SIMD", (void *)_cffi_const_LZD_ERROR_SIMD, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_EXECUTOR_BYTES", (void *)_cffi_const_LZD_EXECUTOR_BYTES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_FORMAT_VERSION", (void *)_cffi_const_LZD_FORMAT_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_OK", (void *)_cffi_const_LZD_OK, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_TABLE_VERSION", (void *)_cffi_const_LZD_TABLE_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_call },
-  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 54), (void *)_cffi_d_lzd_check },
-  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 43), (void *)_cffi_d_lzd_describe },
-  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 38), (void *)_cffi_d_lzd_describe_entry },
-  { "lzd_open", (void *)_cffi_f_lzd_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 3), (void *)_cffi_d_lzd_open },
-  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 63), (void *)_cffi_d_lzd_probe_heap },
-  { "lzd_ram_bytes", (void *)_cffi_f_lzd_ram_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 59), (void *)_cffi_d_lzd_ram_bytes },
-  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 48), (void *)_cffi_d_lzd_read },
-  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_repeat },
-  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 23), (void *)_cffi_d_lzd_repeat_counted },
-  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 68), (void *)_cffi_d_lzd_reset },
+  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_call },
+  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_check },
+  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 53), (void *)_cffi_d_lzd_describe },
+  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 48), (void *)_cffi_d_lzd_describe_entry },
+  { "lzd_open", (void *)_cffi_f_lzd_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open },
+  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 73), (void *)_cffi_d_lzd_probe_heap },
+  { "lzd_ram_bytes", (void *)_cffi_f_lzd_ram_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_lzd_ram_bytes },
+  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 58), (void *)_cffi_d_lzd_read },
+  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 26), (void *)_cffi_d_lzd_repeat },
+  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 33), (void *)_cffi_d_lzd_repeat_counted },
+  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 78), (void *)_cffi_d_lzd_reset },
+  { "lzd_set_simd", (void *)_cffi_f_lzd_set_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_set_simd },
+  { "lzd_simd", (void *)_cffi_f_lzd_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_lzd_simd },
+  { "lzd_simd_name", (void *)_cffi_f_lzd_simd_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_lzd_simd_name },
   { "lzd_status_text", (void *)_cffi_f_lzd_status_text, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_lzd_status_text },
-  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_lzd_write },
+  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 42), (void *)_cffi_d_lzd_write },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "name", offsetof(lzd_entry, name),
             sizeof(((lzd_entry *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+            _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "first_input", offsetof(lzd_entry, first_input),
                    sizeof(((lzd_entry *)0)->first_input),
-                   _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "n_inputs", offsetof(lzd_entry, n_inputs),
                 sizeof(((lzd_entry *)0)->n_inputs),
-                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "first_output", offsetof(lzd_entry, first_output),
                     sizeof(((lzd_entry *)0)->first_output),
-                    _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "n_outputs", offsetof(lzd_entry, n_outputs),
                  sizeof(((lzd_entry *)0)->n_outputs),
-                 _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "n_steps", offsetof(lzd_entry, n_steps),
                sizeof(((lzd_entry *)0)->n_steps),
-               _CFFI_OP(_CFFI_OP_NOOP, 12) },
+               _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "error_at", offsetof(lzd_model, error_at),
                 sizeof(((lzd_model *)0)->error_at),
-                _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "error_item", offsetof(lzd_model, error_item),
                   sizeof(((lzd_model *)0)->error_item),
-                  _CFFI_OP(_CFFI_OP_NOOP, 12) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "name", offsetof(lzd_symbol, name),
             sizeof(((lzd_symbol *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 71) },
+            _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "dims", offsetof(lzd_symbol, dims),
             sizeof(((lzd_symbol *)0)->dims),
-            _CFFI_OP(_CFFI_OP_NOOP, 76) },
+            _CFFI_OP(_CFFI_OP_NOOP, 85) },
   { "rank", offsetof(lzd_symbol, rank),
             sizeof(((lzd_symbol *)0)->rank),
-            _CFFI_OP(_CFFI_OP_NOOP, 12) },
+            _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "bytes", offsetof(lzd_symbol, bytes),
              sizeof(((lzd_symbol *)0)->bytes),
-             _CFFI_OP(_CFFI_OP_NOOP, 12) },
+             _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "kind", offsetof(lzd_symbol, kind),
             sizeof(((lzd_symbol *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 78) },
+            _CFFI_OP(_CFFI_OP_NOOP, 87) },
   { "dtype", offsetof(lzd_symbol, dtype),
              sizeof(((lzd_symbol *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 78) },
+             _CFFI_OP(_CFFI_OP_NOOP, 87) },
   { "region", offsetof(lzd_symbol, region),
               sizeof(((lzd_symbol *)0)->region),
-              _CFFI_OP(_CFFI_OP_NOOP, 78) },
+              _CFFI_OP(_CFFI_OP_NOOP, 87) },
   { "buffer", offsetof(lzd_symbol, buffer),
               sizeof(((lzd_symbol *)0)->buffer),
-              _CFFI_OP(_CFFI_OP_NOOP, 12) },
+              _CFFI_OP(_CFFI_OP_NOOP, 7) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_entry", 73, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 82, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 0, 6 },
-  { "lzd_model", 74, 0,
+  { "lzd_model", 83, 0,
     sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 6, 2 },
-  { "lzd_symbol", 75, _CFFI_F_CHECK_FIELDS,
+  { "lzd_symbol", 84, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 8, 8 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_entry", 73 },
-  { "lzd_model", 74 },
-  { "lzd_symbol", 75 },
+  { "lzd_entry", 82 },
+  { "lzd_model", 83 },
+  { "lzd_symbol", 84 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1619,12 +1760,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  20,  /* num_globals */
+  24,  /* num_globals */
   3,  /* num_struct_unions */
   0,  /* num_enums */
   3,  /* num_typenames */
   NULL,  /* no includes */
-  80,  /* num_types */
+  89,  /* num_types */
   0,  /* flags */
 };
 
