@@ -1,4 +1,4 @@
-/* lazydiff runtime: opens a plan where it lies, and runs its entries in one block of RAM that the caller owns.
+/* lazydiff runtime: opens a plan where it lies, and runs its entries in RAM that the caller owns: one block, or several.
  *
  *   static LZD_ALIGNED uint8_t ram[DIGITS_RAM_BYTES];
  *   lzd_model *model;
@@ -9,7 +9,7 @@
  * Rules:
  *  1. Nothing here allocates, keeps writable statics, recurses, or calls the C library (but memcpy and memset).
  *  2. The plan may be hostile: lzd_open checks every byte it will use and refuses; after LZD_OK no call reads or writes
- *     outside the plan and the RAM block. The plan must stay unchanged and 8-byte aligned while the model is open.
+ *     outside the plan and its blocks of RAM. The plan must stay unchanged and 8-byte aligned while the model is open.
  *  3. An entry's inputs may share bytes with work space: write all inputs before each run. Its outputs stay until the next run.
  *  4. A call that fails leaves every parameter and state as it was.
  *  5. One model per thread at a time; different models are independent.
@@ -28,7 +28,8 @@ extern "C" {
 #endif
 
 #define LZD_VERSION "0.1.0"
-#define LZD_FORMAT_VERSION 1u
+#define LZD_FORMAT_VERSION 1u          /* of plans that run in one block of RAM */
+#define LZD_FORMAT_SEVERAL_REGIONS 2u /* of plans whose regions of RAM have names */
 #define LZD_TABLE_VERSION 3u
 #define LZD_EXECUTOR_BYTES 64u /* the first bytes of the RAM block; every plan counts them */
 #define LZD_NONE 0xFFFFFFFFu
@@ -55,7 +56,7 @@ typedef enum lzd_status {
     LZD_ERROR_STEP,         /* a step's kernel, operand or attribute out of range */
     LZD_ERROR_KERNEL,       /* a kernel or opcode that this build does not have */
     LZD_ERROR_OVERLAP,      /* a step writes over what it or somebody else still needs (SPEC rules 3, 5, 6) */
-    LZD_ERROR_RAM,          /* ram_bytes is less than the plan needs */
+    LZD_ERROR_RAM,          /* a block of RAM is smaller than the plan needs, or there are more or fewer than its regions */
     LZD_ERROR_INDEX,        /* no such entry or symbol */
     LZD_ERROR_SIZE,         /* bytes do not match the symbol's */
     LZD_ERROR_READ_ONLY,    /* the symbol can't be written */
@@ -82,18 +83,30 @@ typedef struct lzd_symbol {
     uint32_t bytes;
     uint8_t kind;   /* 0 const, 1 params, 2 state, 3 work, 4 io */
     uint8_t dtype;  /* 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool */
-    uint8_t region; /* 0 RAM, 1 consts, 2 zeros */
+    uint8_t region; /* 0 RAM, 1 consts, 2 zeros, 3 .. 5 a further region of RAM */
     uint32_t buffer;
 } lzd_symbol;
 
 /* Check a plan (SPEC rules 1 to 6). `at`, if not NULL, gets the number of the step or record that broke a rule. */
 lzd_status lzd_check(const void *plan, size_t plan_bytes, uint32_t *at);
 
-/* How many bytes of RAM a plan needs; 0 if the first words are not those of a plan. */
+/* How many bytes of RAM a plan needs, in all its regions; 0 if the first words are not those of a plan. */
 uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes);
+
+/* How many regions of RAM a plan has (0: not a plan), and how many bytes it needs in each; `bytes` has room for
+ * LZD_MAX_REGIONS. */
+uint32_t lzd_regions(const void *plan, size_t plan_bytes, uint32_t *bytes);
 
 /* Check the plan, put a model at the start of `ram`, set parameters and state to their first values. ram: 16-byte aligned. */
 lzd_status lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes);
+
+/* The same for a plan of several regions: a block for each, in the plan's order, apart from each other and 16-byte aligned.
+ * The model lies in the first. A region that needs 0 bytes may have a block at NULL. */
+typedef struct lzd_block {
+    void *at;
+    size_t bytes;
+} lzd_block;
+lzd_status lzd_open_regions(lzd_model **model, const void *plan, size_t plan_bytes, const lzd_block *blocks, uint32_t n_blocks);
 
 /* The instruction sets that this library has kernels for and this machine can run, the fastest first ("avx512", "avx2", "neon",
  * "scalar"); NULL from the last one on. lzd_open takes number 0; the others return the same bits. */

@@ -13,6 +13,11 @@
 #define LZD_CHECK_CRC 1
 #endif
 
+/* The most regions of RAM that a plan may have, 1 to 4. 1 leaves out the code for several. */
+#ifndef LZD_MAX_REGIONS
+#define LZD_MAX_REGIONS 4u
+#endif
+
 /* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)

@@ -42,7 +42,7 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
         return LZD_ERROR_BYTE_ORDER;
     }
     const uint32_t table = h[H_VERSIONS] >> 16;
-    if ((h[H_VERSIONS] & 0xFFFFu) != LZD_FORMAT_VERSION || table == 0u || table > LZD_TABLE_VERSION) {
+    if (((h[H_VERSIONS] & 0xFFFFu) != LZD_FORMAT_VERSION && !lzd_has_regions(h)) || table == 0u || table > LZD_TABLE_VERSION) {
         return LZD_ERROR_VERSION;
     }
     if (h[H_TOTAL] != plan_bytes || plan_bytes % 8u != 0u) {
@@ -59,13 +59,37 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
     return LZD_OK;
 }
 
+/* Where the header ends, the table of regions behind it included; 0 if that is none. */
+static uint64_t header_end(const uint32_t *h)
+{
+    if (!lzd_has_regions(h)) {
+        return 4u * H_WORDS;
+    }
+    const uint32_t n = h[H_TOTAL] > 4u * H_REGIONS ? h[H_N_REGIONS] : 0u;
+    if (n == 0u || n > LZD_MAX_REGIONS || h[H_TOTAL] < 4u * (H_REGIONS + R_WORDS * n)) {
+        return 0u;
+    }
+    uint64_t sum = 0u;
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t *r = h + H_REGIONS + R_WORDS * k;
+        if (r[R_NAME] >= h[H_STRING_BYTES] || r[R_USED] > r[R_SIZE] || (k == 0u && r[R_USED] < LZD_EXECUTOR_BYTES)) {
+            return 0u;
+        }
+        sum += r[R_USED];
+    }
+    return sum == h[H_RAM] ? 4u * (H_REGIONS + R_WORDS * n) : 0u;
+}
+
 static lzd_status check_sections(const uint32_t *h)
 {
     static const uint8_t sections[9][2] = { /* header word of the offset (the count follows it), bytes of one item */
         {H_BUFFERS, 4 * B_WORDS}, {H_SYMBOLS, 4 * S_WORDS}, {H_ENTRIES, 4 * E_WORDS}, {H_UPDATES, 4 * U_WORDS}, {H_DIMS, 4},
         {H_STEPS, 4},             {H_STRINGS, 1},           {H_CONSTS, 1},            {H_INIT, 1},
     };
-    uint64_t end = H_WORDS * 4u;
+    uint64_t end = header_end(h);
+    if (end == 0u) {
+        return LZD_ERROR_HEADER;
+    }
     for (uint32_t k = 0; k < 9u; k++) {
         const uint32_t offset = h[sections[k][0]], count = h[sections[k][0] + 1u];
         if (offset % 8u != 0u || offset < end || sat_add(offset, sat_mul(count, sections[k][1])) > h[H_TOTAL]) {
@@ -81,7 +105,7 @@ static lzd_status check_sections(const uint32_t *h)
 static bool buffer_fits(const uint32_t *h, const uint32_t *b)
 {
     const uint32_t region = lzd_region(b), dtype = lzd_dtype(b), item = lzd_itemsize(dtype);
-    if (region > REGION_ZERO || lzd_kind(b) > KIND_IO || dtype < F32 || dtype > BOOL) {
+    if (region >= REGION_ZERO + lzd_n_regions(h) || lzd_kind(b) > KIND_IO || dtype < F32 || dtype > BOOL) {
         return false;
     }
     if (b[2] == 0u || b[2] % item != 0u || b[1] % item != 0u) {
@@ -89,9 +113,10 @@ static bool buffer_fits(const uint32_t *h, const uint32_t *b)
     }
     const uint64_t end = (uint64_t)b[1] + b[2];
     switch (region) {
-    case REGION_RAM: return b[1] >= LZD_EXECUTOR_BYTES && end <= h[H_RAM];
+    case REGION_RAM: return b[1] >= LZD_EXECUTOR_BYTES && end <= lzd_used(h, 0u);
     case REGION_CONST: return end <= h[H_CONST_BYTES];
-    default: return b[1] == 0u;
+    case REGION_ZERO: return b[1] == 0u;
+    default: return end <= lzd_used(h, region - REGION_ZERO);
     }
 }
 
@@ -124,7 +149,7 @@ static bool symbol_fits(const uint32_t *h, uint32_t number)
     if (s[S_INIT] == LZD_NONE) {
         return true;
     }
-    return lzd_region(b) == REGION_RAM && s[S_INIT] % lzd_itemsize(dtype) == 0u && (uint64_t)s[S_INIT] + b[2] <= h[H_INIT_BYTES];
+    return lzd_in_ram(b) && s[S_INIT] % lzd_itemsize(dtype) == 0u && (uint64_t)s[S_INIT] + b[2] <= h[H_INIT_BYTES];
 }
 
 static bool free_of(const uint32_t *h, uint32_t symbol, uint32_t first, uint32_t end)
@@ -143,7 +168,7 @@ static bool apart(const uint32_t *h, uint32_t first, uint32_t end)
 {
     for (uint32_t k = first; k < end; k++) {
         const uint32_t *b = lzd_buffer_at(h, lzd_symbol_at(h, k)[S_BUFFER]);
-        if (lzd_region(b) == REGION_RAM && (!free_of(h, k, first, k) || !free_of(h, k, 0u, h[H_N_STATE]))) {
+        if (lzd_in_ram(b) && (!free_of(h, k, first, k) || !free_of(h, k, 0u, h[H_N_STATE]))) {
             return false;
         }
     }
@@ -159,7 +184,7 @@ static bool entry_fits(const uint32_t *h, const uint32_t *e)
     }
     for (uint32_t k = 0; k < e[E_N_INPUTS]; k++) {
         const uint32_t *b = lzd_buffer_at(h, lzd_symbol_at(h, e[E_INPUT] + k)[S_BUFFER]);
-        if (e[E_INPUT] < h[H_N_STATE] || lzd_region(b) != REGION_RAM || lzd_kind(b) != KIND_IO) {
+        if (e[E_INPUT] < h[H_N_STATE] || !lzd_in_ram(b) || lzd_kind(b) != KIND_IO) {
             return false;
         }
     }

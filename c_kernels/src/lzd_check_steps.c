@@ -223,7 +223,7 @@ static lzd_status check_step(const uint32_t *plan, const uint32_t *step, const u
     const lzd_status status = is_map(step) ? check_map(plan, step, product) : check_fixed(plan, step, kernel);
     CHECK(status == LZD_OK, status);
     for (uint32_t k = reads_of(step); k < n; k++) {
-        CHECK(lzd_region(buffer_of(plan, step, k)) == REGION_RAM, LZD_ERROR_STEP);
+        CHECK(lzd_in_ram(buffer_of(plan, step, k)), LZD_ERROR_STEP);
     }
     return LZD_OK;
 }

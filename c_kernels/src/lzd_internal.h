@@ -18,13 +18,15 @@ enum { /* header words, plan/SPEC.md */
     H_MAGIC, H_VERSIONS, H_ORDER, H_TOTAL, H_CRC, H_RAM, H_ALIGN, H_EXECUTOR,
     H_BUFFERS, H_N_BUFFERS, H_SYMBOLS, H_N_SYMBOLS, H_N_STATE, H_ENTRIES, H_N_ENTRIES, H_UPDATES, H_N_UPDATES,
     H_DIMS, H_N_DIMS, H_STEPS, H_N_STEP_WORDS, H_STRINGS, H_STRING_BYTES, H_CONSTS, H_CONST_BYTES,
-    H_INIT, H_INIT_BYTES, H_DEBUG, H_WORDS
+    H_INIT, H_INIT_BYTES, H_DEBUG, H_WORDS,
+    H_N_REGIONS = H_WORDS, H_REGIONS /* behind the header of format 2: records of a region's name, size and used bytes */
 };
+enum { R_NAME, R_SIZE, R_USED, R_WORDS };
 enum { S_NAME, S_BUFFER, S_RANK, S_DIMS, S_INIT, S_CHECK, S_LOW, S_HIGH, S_WORDS };
 enum { E_NAME, E_STEP, E_N_STEPS, E_STEP_WORDS, E_INPUT, E_N_INPUTS, E_OUTPUT, E_N_OUTPUTS, E_UPDATE, E_N_UPDATES, E_WORDS };
 enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8, MAP = 1 };
 enum { LZD_MAX_EXTENTS = 8 }; /* operands and rows of a kernel with fixed operands */
-enum { REGION_RAM, REGION_CONST, REGION_ZERO };
+enum { REGION_RAM, REGION_CONST, REGION_ZERO }; /* REGION_ZERO + k: the k-th region of RAM, the first being number 0 */
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
 enum { F32 = 1, F64, I32, U8, I8, BOOL };
 enum { MODE_IN, MODE_OUT, MODE_SCRATCH };
@@ -96,6 +98,20 @@ static inline const uint32_t *lzd_entry_at(const uint32_t *plan, uint32_t n) { r
 static inline uint32_t lzd_region(const uint32_t *buffer) { return buffer[0] & 0xFFu; }
 static inline uint32_t lzd_kind(const uint32_t *buffer) { return buffer[0] >> 8 & 0xFFu; }
 static inline uint32_t lzd_dtype(const uint32_t *buffer) { return buffer[0] >> 16; }
+static inline bool lzd_in_ram(const uint32_t *buffer)
+{
+    return lzd_region(buffer) == REGION_RAM || (LZD_MAX_REGIONS > 1u && lzd_region(buffer) > REGION_ZERO);
+}
+/* Has the plan, whose format is known, a table of regions? */
+static inline bool lzd_has_regions(const uint32_t *plan)
+{
+    return LZD_MAX_REGIONS > 1u && (plan[H_VERSIONS] & 0xFFFFu) == LZD_FORMAT_SEVERAL_REGIONS;
+}
+static inline uint32_t lzd_n_regions(const uint32_t *plan) { return lzd_has_regions(plan) ? plan[H_N_REGIONS] : 1u; }
+static inline uint32_t lzd_used(const uint32_t *plan, uint32_t region) /* bytes that the plan takes in a region that it has */
+{
+    return lzd_has_regions(plan) ? plan[H_REGIONS + R_WORDS * region + R_USED] : plan[H_RAM];
+}
 static inline bool lzd_overlap(const uint32_t *a, const uint32_t *b) /* do two buffer records share a byte? */
 {
     return lzd_region(a) == lzd_region(b) && lzd_region(a) != REGION_ZERO && a[1] < b[1] + (uint64_t)b[2] &&
@@ -105,6 +121,12 @@ static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD +
 
 /* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
+
+/* The model of a plan with several regions, in the executor's bytes: where its second region lies, and those behind it. */
+typedef struct lzd_spread {
+    lzd_model model;
+    uint8_t *more[LZD_MAX_REGIONS > 1u ? LZD_MAX_REGIONS - 1u : 1u];
+} lzd_spread;
 
 void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts; NULL for zeros */
 

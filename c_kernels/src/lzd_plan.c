@@ -25,13 +25,27 @@ void *lzd_place(const lzd_model *model, uint32_t buffer)
         union { const uint32_t *from; uint8_t *to; } cast = {lzd_section(model->plan, H_CONSTS)};
         return cast.to + b[1];
     }
-    return NULL;
+    return lzd_in_ram(b) ? ((const lzd_spread *)(const void *)model)->more[lzd_region(b) - REGION_ZERO - 1u] + b[1] : NULL;
 }
 
 uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes)
 {
     const uint32_t *h = plan;
     return plan != NULL && ((uintptr_t)plan & 3u) == 0u && plan_bytes >= H_WORDS * 4u && h[H_MAGIC] == 0x1A505A4Cu ? h[H_RAM] : 0u;
+}
+
+uint32_t lzd_regions(const void *plan, size_t plan_bytes, uint32_t *bytes)
+{
+    const uint32_t *h = plan;
+    uint32_t n = lzd_ram_bytes(plan, plan_bytes) != 0u ? 1u : 0u;
+    if (n != 0u && lzd_has_regions(h)) {
+        n = plan_bytes > H_REGIONS * 4u && h[H_N_REGIONS] <= LZD_MAX_REGIONS ? h[H_N_REGIONS] : 0u;
+        n = plan_bytes >= (H_REGIONS + R_WORDS * n) * 4u ? n : 0u;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        bytes[k] = lzd_used(h, k);
+    }
+    return n;
 }
 
 static uint32_t find_symbol(const uint32_t *plan, uint32_t first, uint32_t count, const char *name)
@@ -103,7 +117,7 @@ void *lzd_data(const lzd_model *model, uint32_t symbol)
         return NULL;
     }
     const uint32_t buffer = lzd_symbol_at(model->plan, symbol)[S_BUFFER];
-    return lzd_region(lzd_buffer_at(model->plan, buffer)) == REGION_RAM ? lzd_place(model, buffer) : NULL;
+    return lzd_in_ram(lzd_buffer_at(model->plan, buffer)) ? lzd_place(model, buffer) : NULL;
 }
 
 lzd_status lzd_write(lzd_model *model, uint32_t symbol, const void *from, size_t bytes)
@@ -112,7 +126,7 @@ lzd_status lzd_write(lzd_model *model, uint32_t symbol, const void *from, size_t
     if (lzd_describe(model, symbol, &s) != LZD_OK) {
         return LZD_ERROR_INDEX;
     }
-    if (s.region != REGION_RAM) {
+    if (!lzd_in_ram(lzd_buffer_at(model->plan, s.buffer))) {
         return LZD_ERROR_READ_ONLY;
     }
     if (bytes != s.bytes) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 typedef char model_fits_its_bytes[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES ? 1 : -1];
+typedef char spread_model_fits_them_too[sizeof(lzd_spread) <= LZD_EXECUTOR_BYTES ? 1 : -1];
 
 const char *lzd_status_text(lzd_status status)
 {
@@ -22,7 +23,7 @@ const char *lzd_status_text(lzd_status status)
         "the plan has a step with a kernel, operand or attribute out of range",
         "the plan needs a kernel or an opcode that this build does not have",
         "a step of the plan writes over bytes that are still needed, or reads bytes that hold nothing",
-        "the RAM block is smaller than the plan needs",
+        "a RAM block is smaller than the plan needs, or missing",
         "there is no such entry or symbol",
         "the number of bytes is not the symbol's",
         "this symbol can't be written",
@@ -38,33 +39,48 @@ void lzd_reset(lzd_model *model)
     const uint32_t *plan = model->plan;
     for (uint32_t n = 0; n < plan[H_N_STATE]; n++) {
         const uint32_t *s = lzd_symbol_at(plan, n), *b = lzd_buffer_at(plan, s[S_BUFFER]);
-        if (lzd_region(b) != REGION_RAM) {
+        if (!lzd_in_ram(b)) {
             continue;
         }
         if (s[S_INIT] == LZD_NONE) {
-            memset(model->ram + b[1], 0, b[2]);
+            memset(lzd_place(model, s[S_BUFFER]), 0, b[2]);
         } else {
-            memcpy(model->ram + b[1], (const uint8_t *)lzd_section(plan, H_INIT) + s[S_INIT], b[2]);
+            memcpy(lzd_place(model, s[S_BUFFER]), (const uint8_t *)lzd_section(plan, H_INIT) + s[S_INIT], b[2]);
         }
     }
 }
 
 lzd_status lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes)
 {
+    const lzd_block block = {ram, ram_bytes};
+    return lzd_open_regions(model, plan, plan_bytes, &block, 1u);
+}
+
+lzd_status lzd_open_regions(lzd_model **model, const void *plan, size_t plan_bytes, const lzd_block *blocks, uint32_t n_blocks)
+{
     *model = NULL;
     const lzd_status status = lzd_check(plan, plan_bytes, NULL);
     if (status != LZD_OK) {
         return status;
     }
-    if (((uintptr_t)ram & 15u) != 0u) {
-        return LZD_ERROR_ALIGNMENT;
-    }
-    if (ram == NULL || ram_bytes < ((const uint32_t *)plan)[H_RAM]) {
+    if (n_blocks != lzd_n_regions(plan)) {
         return LZD_ERROR_RAM;
     }
-    lzd_model *made = ram;
+    for (uint32_t k = 0; k < n_blocks; k++) {
+        const uint32_t used = lzd_used(plan, k);
+        if (((uintptr_t)blocks[k].at & 15u) != 0u) {
+            return LZD_ERROR_ALIGNMENT;
+        }
+        if (blocks[k].bytes < used || (blocks[k].at == NULL && used != 0u)) {
+            return LZD_ERROR_RAM;
+        }
+    }
+    lzd_model *made = blocks[0].at;
     made->plan = plan;
-    made->ram = ram;
+    made->ram = blocks[0].at;
+    for (uint32_t k = 1; k < n_blocks; k++) {
+        ((lzd_spread *)blocks[0].at)->more[k - 1u] = blocks[k].at;
+    }
     made->kernels = lzd_best_kernels();
     made->error_at = made->error_item = LZD_NONE;
     lzd_reset(made);

@@ -12,6 +12,7 @@ from lazydiff.kernels.opcodes import OPCODES, Opcode
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 
+_MAX_REGIONS = re.compile(r"^(#define LZD_MAX_REGIONS) \d+u$", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
 _FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start of those that a macro writes
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
@@ -43,6 +44,14 @@ def files_of(plan: Plan) -> dict[str, Path]:
             files[name] = places[name]
             todo += _INCLUDE.findall(texts[name])
     return dict(sorted(files.items()))
+
+
+def config_of(plan: Plan, text: str) -> str:
+    """lzd_config.h for this plan: without the code for several regions of RAM where it has one."""
+    config, found = _MAX_REGIONS.subn(rf"\1 {max(2, len(plan.named)) if plan.named else 1}u", text)
+    if found != 1:
+        raise ValueError("lzd_config.h does not define LZD_MAX_REGIONS once")
+    return config
 
 
 def _defines(name: str, texts: dict[str, str], kernel: str, dtype: str) -> bool:

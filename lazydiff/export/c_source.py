@@ -15,11 +15,12 @@ import numpy as np
 
 from lazydiff.errors import ExportError
 from lazydiff.export.c_names import Macros, check_name, quoted
-from lazydiff.export.c_runtime import files_of, tables_of
+from lazydiff.export.c_runtime import config_of, files_of, tables_of
 from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Region, Symbol
 
+_CONFIG = "lzd_config.h"
 _FIRST_ENTRY_WORD = 13  # of the header; then an entry's words for its first input and its first output
 _ENTRY_WORDS, _FIRST_INPUT, _FIRST_OUTPUT = 10, 4, 6
 
@@ -211,6 +212,7 @@ def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *,
     generated |= {f: _filled(f, values) for f in ("Makefile", "CMakeLists.txt")}
     generated["README.md"] = _filled("README.md", values | _readme(plan, interface, example, sorted(runtime)))
     generated |= tables
+    generated[_CONFIG] = config_of(plan, runtime.pop(_CONFIG).read_text(encoding="utf-8"))
     target = Path(folder)
     (target / "selftest").mkdir(parents=True, exist_ok=True)
     for file, source in runtime.items():

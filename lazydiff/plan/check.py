@@ -13,7 +13,7 @@ from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, MAX_OPERANDS
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import EXECUTOR_BYTES, MAP, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 _LIMIT = 2**32
 
@@ -22,6 +22,7 @@ def check(plan: Plan) -> None:
     """Prove that a plan may be run. Raises PlanError naming the first rule that is broken, with entry and step."""
     if not EXECUTOR_BYTES <= plan.ram_bytes < _LIMIT or plan.align not in (8, 16):
         raise PlanError(f"plan: {plan.ram_bytes} bytes of RAM aligned to {plan.align} can't be")
+    _check_regions(plan)
     for number, buffer in enumerate(plan.buffers):
         _check_buffer(plan, number, buffer)
     for symbol in plan.state:
@@ -31,9 +32,9 @@ def check(plan: Plan) -> None:
             raise PlanError(f"plan: state {symbol.name!r} lies in a buffer of kind {buffer.kind.name}")
         if symbol.init is not None:
             inside = symbol.init % buffer.dtype.itemsize == 0 and symbol.init + buffer.size_bytes <= len(plan.init)
-            if not inside or buffer.region != Region.RAM:
+            if not inside or not buffer.region.in_ram:
                 raise PlanError(f"plan: the first value of {symbol.name!r} lies outside the init section")
-    _no_overlap(plan, [s for s in plan.state if plan.buffers[s.buffer].region == Region.RAM], "state")
+    _no_overlap(plan, [s for s in plan.state if plan.buffers[s.buffer].region.in_ram], "state")
     names = [e.name for e in plan.entries]
     if len(set(names)) != len(names):
         raise PlanError(f"plan: two entries of one name in {names}")
@@ -41,15 +42,27 @@ def check(plan: Plan) -> None:
         _check_entry(plan, entry)
 
 
+def _check_regions(plan: Plan) -> None:
+    for r in plan.named:
+        if not 0 <= r.used_bytes <= r.size_bytes < _LIMIT:
+            raise PlanError(f"plan: region {r.name!r}: {r.used_bytes} of {r.size_bytes} bytes can't be")
+    if len(plan.named) > len(RAM_REGIONS):
+        raise PlanError(f"plan: {len(plan.named)} regions of RAM; at most {len(RAM_REGIONS)}")
+    if plan.regions[0].used_bytes < EXECUTOR_BYTES or sum(r.used_bytes for r in plan.regions) != plan.ram_bytes:
+        raise PlanError(f"plan: the regions do not hold the executor, or are not {plan.ram_bytes} bytes together")
+
+
 def _check_buffer(plan: Plan, number: int, b: Buffer) -> None:
     where = f"plan: buffer {number} ({b.label or b.kind.name.lower()})"
     if b.size_bytes <= 0 or b.size_bytes % b.dtype.itemsize or b.offset < 0 or b.offset % b.dtype.itemsize:
         raise PlanError(f"{where}: {b.size_bytes} bytes at {b.offset} are not whole, aligned {b.dtype} elements")
-    low, high = {
-        Region.RAM: (EXECUTOR_BYTES, plan.ram_bytes),
-        Region.CONST: (0, len(plan.consts)),
-        Region.ZERO: (0, b.size_bytes),
-    }[b.region]
+    if b.region.in_ram:
+        if b.region.number >= len(plan.regions):
+            raise PlanError(f"{where}: lies in region {b.region.number} of {len(plan.regions)}")
+        low = EXECUTOR_BYTES if b.region == Region.RAM else 0
+        high = plan.regions[b.region.number].used_bytes
+    else:
+        low, high = 0, len(plan.consts) if b.region == Region.CONST else b.size_bytes
     if b.offset < low or b.end > high:
         raise PlanError(f"{where}: bytes {b.offset} .. {b.end} lie outside {b.region.name} ({low} .. {high})")
 
@@ -67,9 +80,10 @@ def _check_symbol(plan: Plan, s: Symbol, where: str) -> None:
 
 
 def _no_overlap(plan: Plan, symbols: Iterable[Symbol], what: str) -> None:
-    placed = sorted((plan.buffers[s.buffer].offset, plan.buffers[s.buffer].end, s.name) for s in symbols)
-    for (_, end, first), (start, _, second) in pairwise(placed):
-        if start < end:
+    buffers = [(plan.buffers[s.buffer], s.name) for s in symbols]
+    placed = sorted((b.region, b.offset, b.end, name) for b, name in buffers)
+    for (region, _, end, first), (other, start, _, second) in pairwise(placed):
+        if region == other and start < end:
             raise PlanError(f"plan: {what} {first!r} and {second!r} share bytes {start} .. {end}")
 
 
@@ -77,9 +91,9 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
     for symbol in (*entry.inputs, *entry.outputs):
         _check_symbol(plan, symbol, f"entry {entry.name!r}:")
     for symbol in entry.inputs:
-        if plan.buffers[symbol.buffer].region != Region.RAM or plan.buffers[symbol.buffer].kind != Kind.IO:
+        if not plan.buffers[symbol.buffer].region.in_ram or plan.buffers[symbol.buffer].kind != Kind.IO:
             raise PlanError(f"plan: entry {entry.name!r}: input {symbol.name!r} is not an io buffer in RAM")
-    state = [s for s in plan.state if plan.buffers[s.buffer].region == Region.RAM]
+    state = [s for s in plan.state if plan.buffers[s.buffer].region.in_ram]
     _no_overlap(plan, (*state, *entry.inputs), f"entry {entry.name!r}:")
     versions = _Versions(plan, entry)
     tile_of: Step | None = None
@@ -99,7 +113,7 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
 class _Versions:
     """Which buffers hold their value now: writing one makes every buffer that shares a byte with it forget its own.
 
-    Those in RAM never overlap (rule 6 at the start, then by this very rule), so they are one list by offset.
+    Those in RAM never overlap (rule 6 at the start, then by this very rule), so they are one list by place.
     """
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
@@ -107,11 +121,13 @@ class _Versions:
         written = {s.buffer for s in (*plan.state, *entry.inputs)}
         self.made = set(written)
         self.live = written | {i for i, b in enumerate(plan.buffers) if b.region == Region.CONST}
-        self.in_ram = sorted((b for b in written if plan.buffers[b].region == Region.RAM), key=self.offset)
-        self.offsets = [self.offset(b) for b in self.in_ram]
+        self.in_ram = sorted((b for b in written if plan.buffers[b].region.in_ram), key=self.begin)
+        self.begins = [self.begin(b) for b in self.in_ram]
 
-    def offset(self, buffer: int) -> int:
-        return self.plan.buffers[buffer].offset
+    def begin(self, buffer: int) -> int:
+        """Where a buffer begins: its offset, with the regions of RAM a good way apart."""
+        b = self.plan.buffers[buffer]
+        return b.region * _LIMIT + b.offset
 
     def read(self, buffer: int, where: str) -> None:
         if buffer not in self.live:
@@ -122,13 +138,13 @@ class _Versions:
         if buffer in self.made:
             raise PlanError(f"{where}: writes buffer {buffer} ({self.plan.buffers[buffer].label}) a second time")
         self.made.add(buffer)
-        written = self.plan.buffers[buffer]
-        first, last = bisect_left(self.offsets, written.offset), bisect_left(self.offsets, written.end)
-        if first and self.plan.buffers[self.in_ram[first - 1]].end > written.offset:
+        begin, size_bytes = self.begin(buffer), self.plan.buffers[buffer].size_bytes
+        first, last = bisect_left(self.begins, begin), bisect_left(self.begins, begin + size_bytes)
+        if first and self.plan.buffers[buffer].overlaps(self.plan.buffers[self.in_ram[first - 1]]):
             first -= 1
         self.live.difference_update(self.in_ram[first:last])
         self.live.add(buffer)
-        self.in_ram[first:last], self.offsets[first:last] = [buffer], [written.offset]
+        self.in_ram[first:last], self.begins[first:last] = [buffer], [begin]
 
     def finish(self) -> None:
         where = f"plan: entry {self.entry.name!r} at its end"
@@ -163,7 +179,7 @@ def _check_step(plan: Plan, where: str, step: Step, following: Step | None, tile
             raise PlanError(f"{where}: a tiled step needs a map behind it")
         _check_kernel(plan, where, step)
     for b in step.writes:
-        if plan.buffers[b].region != Region.RAM:
+        if not plan.buffers[b].region.in_ram:
             raise PlanError(f"{where}: writes constant buffer {b}")
 
 

@@ -14,11 +14,14 @@ from lazydiff.kernels.table import KERNELS, TABLE_VERSION
 from lazydiff.plan.model import (
     EXECUTOR_BYTES,
     FORMAT_VERSION,
+    RAM_REGIONS,
+    SEVERAL_REGIONS,
     Buffer,
     Check,
     Entry,
     Kind,
     Plan,
+    RamRegion,
     Region,
     Step,
     Symbol,
@@ -28,6 +31,7 @@ MAGIC = 0x1A505A4C
 BYTE_ORDER = 0x01020304
 NONE = 0xFFFFFFFF
 HEADER_WORDS = 28
+REGION_WORDS = 3
 
 
 # ------------------------------------------------------------------------------------------------ writing
@@ -68,6 +72,7 @@ def checksum(data: bytes | bytearray) -> int:
 def encode(plan: Plan, *, debug: bool = True) -> bytes:
     """The `.lzp` bytes. `debug=False` leaves out labels and source lines (for flash)."""
     strings, dims = _Strings(), list[int]()
+    regions = [w for r in plan.named for w in (strings.add(r.name), r.size_bytes, r.used_bytes)]
     symbols, entries, updates, steps = list[int](), list[int](), list[int](), list[int]()
 
     def add_symbol(symbol: Symbol) -> None:
@@ -93,7 +98,7 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
     buffers = [w for b in plan.buffers for w in (b.region | b.kind << 8 | b.dtype.code << 16, b.offset, b.size_bytes)]
 
     body = b""
-    header = [MAGIC, FORMAT_VERSION | TABLE_VERSION << 16, BYTE_ORDER, 0, 0, plan.ram_bytes, plan.align, EXECUTOR_BYTES]
+    header = [MAGIC, plan.format | TABLE_VERSION << 16, BYTE_ORDER, 0, 0, plan.ram_bytes, plan.align, EXECUTOR_BYTES]
     sections = [
         (_words(buffers), len(plan.buffers)),
         (_words(symbols), len(symbols) // 8),
@@ -105,7 +110,8 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
         (plan.consts, len(plan.consts)),
         (plan.init, len(plan.init)),
     ]
-    start = HEADER_WORDS * 4
+    table = _pad(_words([len(plan.named), *regions])) if plan.named else b""
+    start = HEADER_WORDS * 4 + len(table)
     for index, (data, count) in enumerate(sections):
         header += [start + len(body), count]
         if index == 1:
@@ -118,7 +124,7 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
     else:
         header.append(0)
     header[3] = start + len(body)
-    blob = bytearray(_words(header) + body)
+    blob = bytearray(_words(header) + table + body)
     struct.pack_into("<I", blob, 16, checksum(blob))
     return bytes(blob)
 
@@ -164,10 +170,10 @@ def decode(data: bytes) -> Plan:
         raise PlanError("plan: foreign byte order" if swapped else f"plan: not a lazydiff plan (magic {h[0]:#010x})")
     if h[2] != BYTE_ORDER:
         raise PlanError(f"plan: foreign byte order ({h[2]:#010x}); export it again for little-endian machines")
-    if h[1] & 0xFFFF != FORMAT_VERSION or not 0 < h[1] >> 16 <= TABLE_VERSION:
+    if h[1] & 0xFFFF not in (FORMAT_VERSION, SEVERAL_REGIONS) or not 0 < h[1] >> 16 <= TABLE_VERSION:
         raise PlanError(
-            f"plan: format {h[1] & 0xFFFF}, kernel table {h[1] >> 16}; this lazydiff reads format {FORMAT_VERSION} "
-            f"and tables up to {TABLE_VERSION}: compile the plan again or update lazydiff"
+            f"plan: format {h[1] & 0xFFFF}, kernel table {h[1] >> 16}; this lazydiff reads formats {FORMAT_VERSION} "
+            f"and {SEVERAL_REGIONS}, tables up to {TABLE_VERSION}: compile the plan again or update lazydiff"
         )
     if h[3] != len(data) or len(data) % 8:
         raise PlanError(f"plan: the header says {h[3]} bytes, the file has {len(data)}: truncated or padded")
@@ -187,7 +193,8 @@ def _decode(r: _Reader, h: tuple[int, ...]) -> Plan:
     units = (12, 32, 40, 8, 4, 4, 1, 1, 1)
     first: dict[str, int] = {}
     count: dict[str, int] = {}
-    end = HEADER_WORDS * 4
+    regions = _region_words(r, h)
+    end = (HEADER_WORDS + bool(regions) + len(regions)) * 4
     for name, (offset, number), unit in zip(names, places, units, strict=True):
         first[name], count[name] = r.section(offset, number, unit, name), number
         if offset < end:
@@ -254,7 +261,18 @@ def _decode(r: _Reader, h: tuple[int, ...]) -> Plan:
         )
     consts = r.data[first["consts"] * 4 :][: count["consts"]]
     init = r.data[first["init"] * 4 :][: count["init"]]
-    return Plan(h[5], h[6], tuple(buffers), tuple(symbol(i) for i in range(h[12])), tuple(entries), consts, init)
+    named = tuple(RamRegion(text(regions[i]), *regions[i + 1 : i + 3]) for i in range(0, len(regions), REGION_WORDS))
+    return Plan(h[5], h[6], tuple(buffers), tuple(symbol(i) for i in range(h[12])), tuple(entries), consts, init, named)
+
+
+def _region_words(r: _Reader, h: tuple[int, ...]) -> tuple[int, ...]:
+    """The records of the region table behind the header of format 2; none in format 1."""
+    if h[1] & 0xFFFF == FORMAT_VERSION:
+        return ()
+    count = r.words[HEADER_WORDS]
+    if not 1 <= count <= len(RAM_REGIONS):
+        raise PlanError(f"plan: {count} regions of RAM; there are 1 to {len(RAM_REGIONS)}")
+    return r.words[HEADER_WORDS + 1 :][: REGION_WORDS * count]
 
 
 def _read_debug(data: bytes, offset: int) -> dict[str, list]:  # type: ignore[type-arg]

@@ -17,16 +17,36 @@ if TYPE_CHECKING:
     from lazydiff.plan.report import Peak, Report, Swept
 
 FORMAT_VERSION = 1
+SEVERAL_REGIONS = 2  # the format version of plans whose regions of RAM have names
 EXECUTOR_BYTES = 64
 MAP = 1  # the number of the `map` kernel
 
 
 class Region(IntEnum):
-    """Where a buffer lies: the RAM block, the plan's constants (flash), or nowhere (reads as zeros)."""
+    """Where a buffer lies: in RAM, in the plan's constants (flash), or nowhere (reads as zeros).
+
+    RAM is the first region of RAM, and the only one of most plans; RAM2 .. RAM4 are further ones (`Plan.regions`).
+    """
 
     RAM = 0
     CONST = 1
     ZERO = 2
+    RAM2 = 3
+    RAM3 = 4
+    RAM4 = 5
+
+    @property
+    def in_ram(self) -> bool:
+        """True for every region of RAM."""
+        return self not in (Region.CONST, Region.ZERO)
+
+    @property
+    def number(self) -> int:
+        """A region of RAM's place in `Plan.regions`."""
+        return RAM_REGIONS.index(self)
+
+
+RAM_REGIONS = (Region.RAM, Region.RAM2, Region.RAM3, Region.RAM4)
 
 
 class Kind(IntEnum):
@@ -59,6 +79,15 @@ class Buffer:
         """True if the two share a byte."""
         same = self.region == other.region != Region.ZERO
         return same and self.offset < other.end and other.offset < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class RamRegion:
+    """A block of RAM: `used_bytes` is what the plan takes of it, `size_bytes` what it may take."""
+
+    name: str
+    size_bytes: int
+    used_bytes: int
 
 
 class Check(IntEnum):
@@ -142,8 +171,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The product: what every runtime executes. `ram_bytes` is all its RAM, the executor's 64 bytes included.
+    """The product: what every runtime executes. `ram_bytes` is all its RAM, the executor's bytes included.
 
+    `named` are its regions of RAM, fastest first, or () for one block without a name (`regions` gives that one too).
     `report` is what compile() knows beyond that; None for a plan that was read from a file.
     """
 
@@ -154,7 +184,18 @@ class Plan:
     entries: tuple[Entry, ...]
     consts: bytes
     init: bytes
+    named: tuple[RamRegion, ...] = ()
     report: Report | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def regions(self) -> tuple[RamRegion, ...]:
+        """The blocks of RAM that the plan runs in, in the order of Region: their bytes sum up to `ram_bytes`."""
+        return self.named or (RamRegion("ram", self.ram_bytes, self.ram_bytes),)
+
+    @property
+    def format(self) -> int:
+        """The format version of the plan's file."""
+        return SEVERAL_REGIONS if self.named else FORMAT_VERSION
 
     @property
     def lower_bound(self) -> int:

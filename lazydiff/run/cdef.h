@@ -7,6 +7,8 @@
 #define LZD_FORMAT_VERSION ...
 #define LZD_TABLE_VERSION ...
 #define LZD_EXECUTOR_BYTES ...
+#define LZD_FORMAT_SEVERAL_REGIONS ...
+#define LZD_MAX_REGIONS ...
 
 typedef struct lzd_model {
     uint32_t error_at;
@@ -31,8 +33,13 @@ typedef struct lzd_entry {
 } lzd_entry;
 
 int lzd_check(const void *plan, size_t plan_bytes, uint32_t *at);
-uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes);
-int lzd_open(lzd_model **model, const void *plan, size_t plan_bytes, void *ram, size_t ram_bytes);
+uint32_t lzd_regions(const void *plan, size_t plan_bytes, uint32_t *bytes);
+
+typedef struct lzd_block {
+    void *at;
+    size_t bytes;
+} lzd_block;
+int lzd_open_regions(lzd_model **model, const void *plan, size_t plan_bytes, const lzd_block *blocks, uint32_t n_blocks);
 const char *lzd_simd_name(uint32_t number);
 const char *lzd_simd(const lzd_model *model);
 int lzd_set_simd(lzd_model *model, const char *name);

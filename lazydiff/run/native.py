@@ -1,4 +1,4 @@
-"""The only door to the compiled runtime: opens a plan in its one block of RAM, with plain Python types outside.
+"""The only door to the compiled runtime: opens a plan in its blocks of RAM, with plain Python types outside.
 
 `Model` is an opened plan, `Call` what one entry's C call needs, made once. The cffi objects stay in this file.
 """
@@ -29,6 +29,7 @@ except ImportError as error:  # without it plans can still be made, shown and ex
 RAM_ALIGN = 16
 # Words of the plan that lzd.h's structs do not give (plan/SPEC.md).
 _H_SYMBOLS, _H_STATE, _H_ENTRIES, _SYMBOL_WORDS, _S_CHECK = 10, 12, 14, 8, 5
+_H_STRINGS, _H_REGION, _REGION_WORDS = 21, 29, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ def simd_names() -> list[str]:
 
 
 class Model:
-    """A plan opened in a RAM block of exactly `ram_bytes` bytes. Raises PlanError for bytes that break plan/SPEC.md."""
+    """A plan opened in RAM: `blocks` has an array of exactly the bytes it takes in each region.
+
+    Raises PlanError for bytes that break plan/SPEC.md.
+    """
 
     def __init__(self, plan: bytes, where: str = "plan") -> None:
         native = extension()
@@ -95,27 +99,34 @@ class Model:
         self._plan = _aligned(max(len(plan), 8), RAM_ALIGN)
         self._plan[: len(plan)] = np.frombuffer(plan, np.uint8)
         source = self._ffi.from_buffer(self._plan)
+        sizes = self._ffi.new("uint32_t[]", self._lib.LZD_MAX_REGIONS)
+        count = self._lib.lzd_regions(source, len(plan), sizes)
         try:
-            self.ram = _aligned(self._lib.lzd_ram_bytes(source, len(plan)), RAM_ALIGN)
+            self.blocks = [_aligned(sizes[k], RAM_ALIGN) for k in range(count)]
         except MemoryError:
-            self.ram = _aligned(0, RAM_ALIGN)  # the bytes are checked first, then found too few
-        self._ram = self._ffi.from_buffer(self.ram, require_writable=True)
+            self.blocks = []  # the plan is checked first, then the blocks are found missing
+        self._kept = [self._ffi.from_buffer(block, require_writable=True) for block in self.blocks]
+        given = [(at, block.nbytes) for at, block in zip(self._kept, self.blocks, strict=True)]
         slot = self._ffi.new("lzd_model **")
-        status = self._lib.lzd_open(slot, source, len(plan), self._ram, self.ram.nbytes)
+        blocks = self._ffi.new("lzd_block[]", given)
+        status = self._lib.lzd_open_regions(slot, source, len(plan), blocks, len(given))
         if status != self._lib.LZD_OK:
             at = self._ffi.new("uint32_t *")
             again = self._lib.lzd_check(source, len(plan), at)
             place = f" (number {at[0]})" if again == status and at[0] else ""
             raise PlanError(
                 f"{where}: {self._text(status)}{place}; nothing was loaded\n"
-                f"  {len(plan)} bytes; this build reads format {self._lib.LZD_FORMAT_VERSION}, kernel table up to "
-                f"{self._lib.LZD_TABLE_VERSION}\n"
+                f"  {len(plan)} bytes; this build reads formats {self._lib.LZD_FORMAT_VERSION} and "
+                f"{self._lib.LZD_FORMAT_SEVERAL_REGIONS}, kernel table up to {self._lib.LZD_TABLE_VERSION}\n"
                 "  try: copy the file again, or write it again with plan.save() of this version of lazydiff"
             )
         self._model = slot[0]
         self._choose_simd(os.environ.get("LZD_SIMD", ""))
         words = self._plan[: len(plan)].view("<u4")
         try:
+            self.regions = (
+                self._regions(words) if words[1] & 0xFFFF == self._lib.LZD_FORMAT_SEVERAL_REGIONS else ("ram",)
+            )
             self.state = self._symbols(words, 0, int(words[_H_STATE]))
             self.entries = tuple(self._entry(words, number) for number in range(int(words[_H_ENTRIES])))
         except UnicodeDecodeError as error:  # names mean nothing to C, which checks only that they end
@@ -135,6 +146,11 @@ class Model:
 
     def _text(self, status: int) -> str:
         return str(self._ffi.string(self._lib.lzd_status_text(status)).decode())
+
+    def _regions(self, words: np.ndarray) -> tuple[str, ...]:
+        strings = self._plan[int(words[_H_STRINGS]) :].tobytes()
+        names = (int(words[_H_REGION + _REGION_WORDS * k]) for k in range(len(self.blocks)))
+        return tuple(strings[at : strings.index(b"\0", at)].decode() for at in names)
 
     def _symbols(self, words: np.ndarray, first: int, count: int) -> tuple[SymbolInfo, ...]:
         out = []

@@ -14,7 +14,8 @@ class Reference:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.ram = np.zeros(plan.ram_bytes, np.uint8)
+        self.blocks = [np.zeros(r.used_bytes, np.uint8) for r in plan.regions]
+        self.ram = self.blocks[0]
         self._consts = np.frombuffer(plan.consts + b"\0", np.uint8)
         self.reset()
 
@@ -22,7 +23,7 @@ class Reference:
         """Set parameters and state to their first values."""
         for s in self.plan.state:
             b = self.plan.buffers[s.buffer]
-            if b.region == Region.RAM:
+            if b.region.in_ram:
                 self._bytes(s.buffer)[:] = 0
                 if s.init is not None:
                     self._bytes(s.buffer)[:] = np.frombuffer(self.plan.init, np.uint8)[s.init : s.init + b.size_bytes]
@@ -31,10 +32,10 @@ class Reference:
         b = self.plan.buffers[buffer]
         if b.region == Region.ZERO:
             return np.zeros(b.size_bytes, np.uint8)
-        return (self.ram if b.region == Region.RAM else self._consts)[b.offset : b.end]
+        return (self.blocks[b.region.number] if b.region.in_ram else self._consts)[b.offset : b.end]
 
     def array(self, buffer: int) -> np.ndarray:
-        """The flat array that lies in a buffer (a view of the RAM block)."""
+        """The flat array that lies in a buffer (a view of its block of RAM)."""
         return self._bytes(buffer).view(self.plan.buffers[buffer].dtype.numpy)
 
     def read(self, name: str) -> np.ndarray:

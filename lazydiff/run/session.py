@@ -22,9 +22,10 @@ from lazydiff.run.native import Model, SymbolInfo
 class Session:
     """A plan with its RAM: `s.train(x=xb, y=yb)`, one attribute for each entry.
 
-    `plan` is a Plan, the path of a `.lzp` file, or its bytes. The session takes one block of exactly `ram_bytes` bytes
-    and nothing else grows after that. Raises PlanError for a plan that breaks a rule of plan/SPEC.md, ToolError where
-    the C extension is missing or LZD_SIMD names no set of kernels, OSError for a file that can't be read.
+    `plan` is a Plan, the path of a `.lzp` file, or its bytes. The session takes a block for each region of RAM, exactly
+    `ram_bytes` bytes together, and nothing else grows after that. Raises PlanError for a plan that breaks a rule of
+    plan/SPEC.md, ToolError where the C extension is missing or LZD_SIMD names no set of
+    kernels, OSError for a file that can't be read.
 
     Threads may share a session: its calls wait for each other.
     """
@@ -75,7 +76,12 @@ class Session:
     @property
     def ram_bytes(self) -> int:
         """All the RAM the plan runs in, the executor's own bytes included."""
-        return self._model.ram.nbytes
+        return sum(block.nbytes for block in self._model.blocks)
+
+    @property
+    def regions(self) -> dict[str, int]:
+        """Bytes of RAM by region, in the plan's order; one called "ram" where the plan names none."""
+        return {n: b.nbytes for n, b in zip(self._model.regions, self._model.blocks, strict=True)}
 
     @property
     def simd(self) -> str:

@@ -250,7 +250,7 @@ def test_a_step_touches_no_byte_outside_its_plan():
 def test_a_session_takes_the_planned_bytes_and_keeps_to_them():
     plan = classifier()
     session = ld.Session(plan)
-    ram = session._model.ram
+    ram = session._model.blocks[0]
     assert ram.nbytes == session.ram_bytes == plan.ram_bytes
     used = np.zeros(plan.ram_bytes, bool)
     used[:64] = True  # the executor's

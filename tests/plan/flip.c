@@ -19,26 +19,23 @@ static int attempt(const unsigned char *plan, size_t bytes)
 {
     unsigned char *copy = aligned(bytes);
     memcpy(copy, plan, bytes);
-    const uint32_t ram_bytes = lzd_ram_bytes(copy, bytes);
-    int opened = 0;
-    if (ram_bytes != 0 && ram_bytes <= 1u << 20) {
-        unsigned char *ram = aligned(ram_bytes);
-        memset(ram, 0, ram_bytes);
-        lzd_model *model;
-        if (lzd_open(&model, copy, bytes, ram, ram_bytes) == LZD_OK) {
-            opened = 1;
-            lzd_entry entry;
-            for (uint32_t e = 0; lzd_describe_entry(model, e, &entry) == LZD_OK; e++) {
-                (void)lzd_find_io(model, e, "no such name"); /* reads every name */
-                (void)lzd_run(model, e);
-            }
-        }
-        free(ram);
-    } else {
-        lzd_model *model;
-        unsigned char *ram = aligned(64);
-        opened = lzd_open(&model, copy, bytes, ram, 64) == LZD_OK;
-        free(ram);
+    uint32_t sizes[LZD_MAX_REGIONS];
+    const uint32_t n = lzd_regions(copy, bytes, sizes);
+    lzd_block blocks[LZD_MAX_REGIONS];
+    for (uint32_t k = 0; k < n; k++) {
+        blocks[k].bytes = sizes[k] <= 1u << 20 ? sizes[k] : 64; /* no plan here needs more; a changed one is refused */
+        blocks[k].at = aligned(blocks[k].bytes);
+        memset(blocks[k].at, 0, blocks[k].bytes);
+    }
+    lzd_model *model;
+    const int opened = lzd_open_regions(&model, copy, bytes, blocks, n) == LZD_OK;
+    lzd_entry entry;
+    for (uint32_t e = 0; opened && lzd_describe_entry(model, e, &entry) == LZD_OK; e++) {
+        (void)lzd_find_io(model, e, "no such name"); /* reads every name */
+        (void)lzd_run(model, e);
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        free(blocks[k].at);
     }
     free(copy);
     return opened;

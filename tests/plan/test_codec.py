@@ -50,7 +50,8 @@ def with_word(blob, index, value, mend_crc=True):
 # What the Python side says, what C says, and how to break a plan so.
 BROKEN = [
     ("not a lazydiff plan", "not a lazydiff plan", lambda b: with_word(b, 0, 0x12345678)),
-    ("format 2", "another format version", lambda b: with_word(b, 1, 2 | 1 << 16)),
+    ("format 3", "another format version", lambda b: with_word(b, 1, 3 | 1 << 16)),
+    ("regions of RAM", "out of range", lambda b: with_word(b, 1, 2 | 1 << 16)),
     ("kernel table 99", "newer kernel table", lambda b: with_word(b, 1, 1 | 99 << 16)),
     ("foreign byte order", "other byte order", lambda b: with_word(b, 2, 0x04030201)),
     ("truncated", "not as long as it says", lambda b: b[:-8]),

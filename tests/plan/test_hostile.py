@@ -8,9 +8,11 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.plan.codec import checksum, encode
+from regions import halves
 from small import convolution, lookups
 from tools_needed import require
 
+SMALL = {"convolution": convolution, "lookups": lookups, "regions": lambda: halves(convolution(), 3)}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,7 +42,7 @@ def without_crc(tmp_path_factory):
     return flipper(tmp_path_factory.mktemp("flip"), 0)
 
 
-@pytest.mark.parametrize("small", [convolution, lookups])
+@pytest.mark.parametrize("small", SMALL.values(), ids=SMALL)
 def test_no_flipped_byte_does_harm_where_the_crc_is_off(without_crc, small):
     refused, opened = flip_every_byte(without_crc, small())
     assert refused > opened > 0  # weights and indices may be any number; structure may not
@@ -60,7 +62,7 @@ def accepts(load, plan):
     return True
 
 
-@pytest.mark.parametrize("small", [convolution, lookups])
+@pytest.mark.parametrize("small", SMALL.values(), ids=SMALL)
 def test_python_and_c_judge_every_flipped_byte_alike(small):
     """The two checkers share no code; with the CRC mended only the rules are left to tell a broken plan."""
     plan = encode(small(), debug=False)

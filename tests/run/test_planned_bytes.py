@@ -56,7 +56,7 @@ def ranges(plan, buffers):
 def test_a_step_touches_the_planned_bytes_and_no_others(plan):
     """RAM is filled with a pattern, then with another; what is not the pattern afterwards was touched."""
     session = ld.Session(plan)
-    ram = session._model.ram
+    ram = session._model.blocks[0]
     state = ranges(plan, [s.buffer for s in plan.state])
     executor = np.arange(plan.ram_bytes) < EXECUTOR_BYTES
     reached = 0

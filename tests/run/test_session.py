@@ -92,8 +92,8 @@ def test_state_and_write_put_everything_back(session):
 
 def test_the_ram_block_has_exactly_the_plans_bytes_and_is_aligned(session):
     plan = small_plan()
-    assert session.ram_bytes == session._model.ram.nbytes == plan.ram_bytes
-    assert session._model.ram.ctypes.data % 16 == 0
+    assert session.ram_bytes == session._model.blocks[0].nbytes == plan.ram_bytes
+    assert session._model.blocks[0].ctypes.data % 16 == 0
 
 
 def test_nothing_is_written_outside_the_ram_block():
@@ -108,7 +108,7 @@ def test_nothing_is_written_outside_the_ram_block():
         native._aligned = make
     session.train(x=X, y=Y)
     session.both(x=X, scale=1)
-    assert session._model.ram.base is big
+    assert session._model.blocks[0].base is big
     assert (big[:begin] == 0xA5).all()
     assert (big[begin + plan.ram_bytes :] == 0xA5).all()
 
@@ -261,7 +261,7 @@ def damaged(name: str, data: bytes) -> bytes:
     if name == "foreign":
         return words.byteswap().tobytes()
     if name == "format":
-        words[1] += 1
+        words[1] += 2
     if name == "table":
         words[1] += 1 << 16
     if name == "magic":

@@ -588,27 +588,27 @@ static void *_cffi_types[] = {
 /*  1 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(lzd_model const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_model const *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 85), // lzd_model const *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(uint32_t)
 /*  7 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, void *, size_t)
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, lzd_block const *, uint32_t)
 /* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // lzd_model * *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // void const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // void const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // void *
-/* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_block const *
+/* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, char const *)
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_model *
-/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 81), // char const *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 85), // lzd_model *
+/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 82), // char const *
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
 /* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
-/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // void * const *
+/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 61), // void * const *
 /* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
 /* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
@@ -623,8 +623,8 @@ static void *_cffi_types[] = {
 /* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 39 */ _CFFI_OP(_CFFI_OP_POINTER, 76), // uint64_t(*)(void)
-/* 40 */ _CFFI_OP(_CFFI_OP_POINTER, 86), // uint64_t *
+/* 39 */ _CFFI_OP(_CFFI_OP_POINTER, 77), // uint64_t(*)(void)
+/* 40 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // uint64_t *
 /* 41 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
 /* 43 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
@@ -635,17 +635,17 @@ static void *_cffi_types[] = {
 /* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
 /* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 82), // lzd_entry *
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // lzd_entry *
 /* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
 /* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // lzd_symbol *
+/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 86), // lzd_symbol *
 /* 57 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
 /* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 60 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 61 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // void *
 /* 62 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
@@ -653,26 +653,28 @@ static void *_cffi_types[] = {
 /* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 67 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
 /* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t)
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
 /* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 73 */ _CFFI_OP(_CFFI_OP_FUNCTION, 86), // uint64_t()(uint64_t(*)(void))
-/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
-/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 86), // uint64_t()(void)
-/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // void()(lzd_model *)
-/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 82 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_entry
-/* 83 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_model
-/* 84 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_symbol
-/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
-/* 86 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 67),
+/* 73 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 74 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // uint64_t()(uint64_t(*)(void))
+/* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // uint64_t()(void)
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // void()(lzd_model *)
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 82 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 83 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
+/* 84 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 85 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
+/* 86 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
+/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
+/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_call(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3)
@@ -922,19 +924,19 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
 #  define _cffi_f_lzd_describe_entry _cffi_d_lzd_describe_entry
 #endif
 
-static int _cffi_d_lzd_open(lzd_model * * x0, void const * x1, size_t x2, void * x3, size_t x4)
+static int _cffi_d_lzd_open_regions(lzd_model * * x0, void const * x1, size_t x2, lzd_block const * x3, uint32_t x4)
 {
-  return lzd_open(x0, x1, x2, x3, x4);
+  return lzd_open_regions(x0, x1, x2, x3, x4);
 }
 #ifndef PYPY_VERSION
 static PyObject *
-_cffi_f_lzd_open(PyObject *self, PyObject *args)
+_cffi_f_lzd_open_regions(PyObject *self, PyObject *args)
 {
   lzd_model * * x0;
   void const * x1;
   size_t x2;
-  void * x3;
-  size_t x4;
+  lzd_block const * x3;
+  uint32_t x4;
   Py_ssize_t datasize;
   struct _cffi_freeme_s *large_args_free = NULL;
   int result;
@@ -945,7 +947,7 @@ _cffi_f_lzd_open(PyObject *self, PyObject *args)
   PyObject *arg3;
   PyObject *arg4;
 
-  if (!PyArg_UnpackTuple(args, "lzd_open", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+  if (!PyArg_UnpackTuple(args, "lzd_open_regions", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
@@ -973,19 +975,19 @@ _cffi_f_lzd_open(PyObject *self, PyObject *args)
   datasize = _cffi_prepare_pointer_call_argument(
       _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
-    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    x3 = ((size_t)datasize) <= 640 ? (lzd_block const *)alloca((size_t)datasize) : NULL;
     if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
-  x4 = _cffi_to_c_int(arg4, size_t);
-  if (x4 == (size_t)-1 && PyErr_Occurred())
+  x4 = _cffi_to_c_int(arg4, uint32_t);
+  if (x4 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
   _cffi_restore_errno();
-  { result = lzd_open(x0, x1, x2, x3, x4); }
+  { result = lzd_open_regions(x0, x1, x2, x3, x4); }
   _cffi_save_errno();
   Py_END_ALLOW_THREADS
 
@@ -995,7 +997,7 @@ _cffi_f_lzd_open(PyObject *self, PyObject *args)
   return pyresult;
 }
 #else
-#  define _cffi_f_lzd_open _cffi_d_lzd_open
+#  define _cffi_f_lzd_open_regions _cffi_d_lzd_open_regions
 #endif
 
 static uint64_t _cffi_d_lzd_probe_heap(uint64_t(* x0)(void))
@@ -1026,54 +1028,6 @@ _cffi_f_lzd_probe_heap(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_lzd_probe_heap _cffi_d_lzd_probe_heap
-#endif
-
-static uint32_t _cffi_d_lzd_ram_bytes(void const * x0, size_t x1)
-{
-  return lzd_ram_bytes(x0, x1);
-}
-#ifndef PYPY_VERSION
-static PyObject *
-_cffi_f_lzd_ram_bytes(PyObject *self, PyObject *args)
-{
-  void const * x0;
-  size_t x1;
-  Py_ssize_t datasize;
-  struct _cffi_freeme_s *large_args_free = NULL;
-  uint32_t result;
-  PyObject *pyresult;
-  PyObject *arg0;
-  PyObject *arg1;
-
-  if (!PyArg_UnpackTuple(args, "lzd_ram_bytes", 2, 2, &arg0, &arg1))
-    return NULL;
-
-  datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
-  if (datasize != 0) {
-    x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
-            datasize, &large_args_free) < 0)
-      return NULL;
-  }
-
-  x1 = _cffi_to_c_int(arg1, size_t);
-  if (x1 == (size_t)-1 && PyErr_Occurred())
-    return NULL;
-
-  Py_BEGIN_ALLOW_THREADS
-  _cffi_restore_errno();
-  { result = lzd_ram_bytes(x0, x1); }
-  _cffi_save_errno();
-  Py_END_ALLOW_THREADS
-
-  (void)self; /* unused */
-  pyresult = _cffi_from_c_int(result, uint32_t);
-  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
-  return pyresult;
-}
-#else
-#  define _cffi_f_lzd_ram_bytes _cffi_d_lzd_ram_bytes
 #endif
 
 static int _cffi_d_lzd_read(lzd_model const * x0, uint32_t x1, void * x2, size_t x3)
@@ -1114,10 +1068,10 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(61), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(61), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1139,6 +1093,65 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_read _cffi_d_lzd_read
+#endif
+
+static uint32_t _cffi_d_lzd_regions(void const * x0, size_t x1, uint32_t * x2)
+{
+  return lzd_regions(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_regions(PyObject *self, PyObject *args)
+{
+  void const * x0;
+  size_t x1;
+  uint32_t * x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint32_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "lzd_regions", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, size_t);
+  if (x1 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(67), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(67), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_regions(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_regions _cffi_d_lzd_regions
 #endif
 
 static int _cffi_d_lzd_repeat(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3, uint32_t x4)
@@ -1597,10 +1610,24 @@ static int _cffi_const_LZD_EXECUTOR_BYTES(unsigned long long *o)
   return n;
 }
 
+static int _cffi_const_LZD_FORMAT_SEVERAL_REGIONS(unsigned long long *o)
+{
+  int n = (LZD_FORMAT_SEVERAL_REGIONS) <= 0;
+  *o = (unsigned long long)((LZD_FORMAT_SEVERAL_REGIONS) | 0);  /* check that LZD_FORMAT_SEVERAL_REGIONS is an integer */
+  return n;
+}
+
 static int _cffi_const_LZD_FORMAT_VERSION(unsigned long long *o)
 {
   int n = (LZD_FORMAT_VERSION) <= 0;
   *o = (unsigned long long)((LZD_FORMAT_VERSION) | 0);  /* check that LZD_FORMAT_VERSION is an integer */
+  return n;
+}
+
+static int _cffi_const_LZD_MAX_REGIONS(unsigned long long *o)
+{
+  int n = (LZD_MAX_REGIONS) <= 0;
+  *o = (unsigned long long)((LZD_MAX_REGIONS) | 0);  /* check that LZD_MAX_REGIONS is an integer */
   return n;
 }
 
@@ -1619,6 +1646,16 @@ static int _cffi_const_LZD_TABLE_VERSION(unsigned long long *o)
   *o = (unsigned long long)((LZD_TABLE_VERSION) | 0);  /* check that LZD_TABLE_VERSION is an integer */
   return n;
 }
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__lzd_block(lzd_block *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { void * *tmp = &p->at; (void)tmp; }
+  (void)((p->bytes) | 0);  /* check that 'lzd_block.bytes' is an integer */
+}
+struct _cffi_align__lzd_block { char x; lzd_block y; };
 
 _CFFI_UNUSED_FN
 static void _cffi_checkfld__lzd_entry(lzd_entry *p)
@@ -1666,20 +1703,22 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_ERROR_INPUT_RANGE", (void *)_cffi_const_LZD_ERROR_INPUT_RANGE, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_ERROR_SIMD", (void *)_cffi_const_LZD_ERROR_SIMD, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_EXECUTOR_BYTES", (void *)_cffi_const_LZD_EXECUTOR_BYTES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
+  { "LZD_FORMAT_SEVERAL_REGIONS", (void *)_cffi_const_LZD_FORMAT_SEVERAL_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_FORMAT_VERSION", (void *)_cffi_const_LZD_FORMAT_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
+  { "LZD_MAX_REGIONS", (void *)_cffi_const_LZD_MAX_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_OK", (void *)_cffi_const_LZD_OK, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_TABLE_VERSION", (void *)_cffi_const_LZD_TABLE_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_call },
   { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_check },
   { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 53), (void *)_cffi_d_lzd_describe },
   { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 48), (void *)_cffi_d_lzd_describe_entry },
-  { "lzd_open", (void *)_cffi_f_lzd_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open },
-  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 73), (void *)_cffi_d_lzd_probe_heap },
-  { "lzd_ram_bytes", (void *)_cffi_f_lzd_ram_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_lzd_ram_bytes },
+  { "lzd_open_regions", (void *)_cffi_f_lzd_open_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open_regions },
+  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 74), (void *)_cffi_d_lzd_probe_heap },
   { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 58), (void *)_cffi_d_lzd_read },
+  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_lzd_regions },
   { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 26), (void *)_cffi_d_lzd_repeat },
   { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 33), (void *)_cffi_d_lzd_repeat_counted },
-  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 78), (void *)_cffi_d_lzd_reset },
+  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 79), (void *)_cffi_d_lzd_reset },
   { "lzd_set_simd", (void *)_cffi_f_lzd_set_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_set_simd },
   { "lzd_simd", (void *)_cffi_f_lzd_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_lzd_simd },
   { "lzd_simd_name", (void *)_cffi_f_lzd_simd_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_lzd_simd_name },
@@ -1688,6 +1727,12 @@ static const struct _cffi_global_s _cffi_globals[] = {
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
+  { "at", offsetof(lzd_block, at),
+          sizeof(((lzd_block *)0)->at),
+          _CFFI_OP(_CFFI_OP_NOOP, 61) },
+  { "bytes", offsetof(lzd_block, bytes),
+             sizeof(((lzd_block *)0)->bytes),
+             _CFFI_OP(_CFFI_OP_NOOP, 12) },
   { "name", offsetof(lzd_entry, name),
             sizeof(((lzd_entry *)0)->name),
             _CFFI_OP(_CFFI_OP_NOOP, 18) },
@@ -1717,7 +1762,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "dims", offsetof(lzd_symbol, dims),
             sizeof(((lzd_symbol *)0)->dims),
-            _CFFI_OP(_CFFI_OP_NOOP, 85) },
+            _CFFI_OP(_CFFI_OP_NOOP, 87) },
   { "rank", offsetof(lzd_symbol, rank),
             sizeof(((lzd_symbol *)0)->rank),
             _CFFI_OP(_CFFI_OP_NOOP, 7) },
@@ -1726,31 +1771,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "kind", offsetof(lzd_symbol, kind),
             sizeof(((lzd_symbol *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 87) },
+            _CFFI_OP(_CFFI_OP_NOOP, 89) },
   { "dtype", offsetof(lzd_symbol, dtype),
              sizeof(((lzd_symbol *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 87) },
+             _CFFI_OP(_CFFI_OP_NOOP, 89) },
   { "region", offsetof(lzd_symbol, region),
               sizeof(((lzd_symbol *)0)->region),
-              _CFFI_OP(_CFFI_OP_NOOP, 87) },
+              _CFFI_OP(_CFFI_OP_NOOP, 89) },
   { "buffer", offsetof(lzd_symbol, buffer),
               sizeof(((lzd_symbol *)0)->buffer),
               _CFFI_OP(_CFFI_OP_NOOP, 7) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_entry", 82, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 0, 6 },
-  { "lzd_model", 83, 0,
-    sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 6, 2 },
-  { "lzd_symbol", 84, _CFFI_F_CHECK_FIELDS,
-    sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 8, 8 },
+  { "lzd_block", 83, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_block), offsetof(struct _cffi_align__lzd_block, y), 0, 2 },
+  { "lzd_entry", 84, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 2, 6 },
+  { "lzd_model", 85, 0,
+    sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 8, 2 },
+  { "lzd_symbol", 86, _CFFI_F_CHECK_FIELDS,
+    sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 10, 8 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_entry", 82 },
-  { "lzd_model", 83 },
-  { "lzd_symbol", 84 },
+  { "lzd_block", 83 },
+  { "lzd_entry", 84 },
+  { "lzd_model", 85 },
+  { "lzd_symbol", 86 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1760,12 +1808,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  24,  /* num_globals */
-  3,  /* num_struct_unions */
+  26,  /* num_globals */
+  4,  /* num_struct_unions */
   0,  /* num_enums */
-  3,  /* num_typenames */
+  4,  /* num_typenames */
   NULL,  /* no includes */
-  89,  /* num_types */
+  91,  /* num_types */
   0,  /* flags */
 };
 
