@@ -34,7 +34,7 @@ def versions(
 ) -> list[EntryCalls]:
     """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
 
-    Each of these also with what is only compared kept as a byte each, and new states made before the parameter; and
+    Each of these also with what is only compared kept as a bit each, and new states made before the parameter; and
     the one of the lowest peak with gradients apart from their updates, where that lowers it.
 
     The options turn stages off (memory/budgets/savings.py).

@@ -30,7 +30,7 @@ extern "C" {
 #define LZD_VERSION "0.1.0"
 #define LZD_FORMAT_VERSION 1u          /* of plans that run in one block of RAM */
 #define LZD_FORMAT_SEVERAL_REGIONS 2u /* of plans whose regions of RAM have names */
-#define LZD_TABLE_VERSION 3u
+#define LZD_TABLE_VERSION 4u
 #define LZD_EXECUTOR_BYTES 64u /* the first bytes of the RAM block; every plan counts them */
 #define LZD_NONE 0xFFFFFFFFu
 
@@ -82,7 +82,7 @@ typedef struct lzd_symbol {
     uint32_t rank;
     uint32_t bytes;
     uint8_t kind;   /* 0 const, 1 params, 2 state, 3 work, 4 io */
-    uint8_t dtype;  /* 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool */
+    uint8_t dtype;  /* 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool (never 7, bits) */
     uint8_t region; /* 0 RAM, 1 consts, 2 zeros, 3 .. 5 a further region of RAM */
     uint32_t buffer;
 } lzd_symbol;

@@ -7,12 +7,30 @@
 #define OPS LZD_NAMED(lzd_ops_f32)
 #endif
 
-/* Casts n elements of any dtype to T. */
-static void load(T *d, const void *from, uint32_t dtype, int32_t stride, uint32_t n)
+/* Where the block that starts at element `at` lies in one slot, and its stride. */
+typedef struct slot {
+    uint8_t *at;
+    int32_t stride;
+    uint8_t dtype, bit; /* `bit`: of BITS, where in its byte the first element is */
+} slot;
+
+static inline bool get_bit(const uint8_t *from, ptrdiff_t at)
 {
+    return (from[(at - (at & 7)) / 8] >> (at & 7) & 1) != 0;
+}
+static inline void set_bit(uint8_t *to, size_t at, bool value)
+{
+    to[at / 8u] = (uint8_t)((to[at / 8u] & ~(1u << at % 8u)) | (uint32_t)value << at % 8u);
+}
+
+/* Casts n elements of any dtype to T. */
+static void load(T *d, const slot *a, uint32_t n)
+{
+    const void *const from = a->at;
     for (uint32_t i = 0; i < n; i++) {
-        const ptrdiff_t at = (ptrdiff_t)i * stride;
-        switch (dtype) {
+        const ptrdiff_t at = (ptrdiff_t)i * a->stride;
+        switch (a->dtype) {
+        case BITS: d[i] = (T)get_bit(a->at, a->bit + at); break;
         case F32: d[i] = (T)((const float *)from)[at]; break;
         case F64: d[i] = (T)((const double *)from)[at]; break;
         case I32: d[i] = (T)((const int32_t *)from)[at]; break;
@@ -29,11 +47,13 @@ static inline int32_t truncated(T a, int32_t low, int32_t high)
     return a != a ? 0 : a <= (T)low ? low : a >= (T)high ? high : (int32_t)a;
 }
 
-static void store(void *to, uint32_t dtype, const T *a, int32_t stride, uint32_t n)
+static void store(const slot *d, const T *a, int32_t stride, uint32_t n)
 {
+    void *const to = d->at;
     for (uint32_t i = 0; i < n; i++) {
         const T value = a[(ptrdiff_t)i * stride];
-        switch (dtype) {
+        switch (d->dtype) {
+        case BITS: set_bit(d->at, (size_t)d->bit + i, value != (T)0); break;
         case F32: ((float *)to)[i] = (float)value; break;
         case F64: ((double *)to)[i] = (double)value; break;
         case I32: ((int32_t *)to)[i] = truncated(value, INT32_MIN, INT32_MAX); break;
@@ -54,13 +74,6 @@ static void copy(uint8_t *to, const uint8_t *from, int32_t stride, uint32_t size
     }
 }
 
-/* Where the block that starts at element `at` lies in one slot, and its stride. */
-typedef struct slot {
-    uint8_t *at;
-    int32_t stride;
-    uint32_t dtype;
-} slot;
-
 typedef struct block {
     const lzd_map *map;
     void *const *p;
@@ -73,17 +86,18 @@ static const double zero = 0.0; /* what an input is outside its window, in every
 static inline slot find(const block *b, uint32_t number)
 {
     const lzd_map *m = b->map;
-    slot s = {NULL, 1, LZD_COMPUTE_DTYPE};
+    slot s = {NULL, 1, LZD_COMPUTE_DTYPE, 0};
+    uint32_t operand = number;
+    int64_t element = b->at;
     if (number < m->n_in) {
         const uint32_t *item = m->inputs + (size_t)number * (2u + m->rank);
-        s.dtype = item[0] & 0xFFu;
-        if (number == m->tile) {
-            s.at = (uint8_t *)b->p[number] + (size_t)(b->at - b->begin) * lzd_itemsize(s.dtype);
-            return s;
-        }
+        s.dtype = (uint8_t)item[0];
         s.stride = m->rank != 0u ? (int32_t)item[1u + m->rank] : 0;
-        int64_t element = item[1];
-        if (item[0] >> 8 == 0u) {
+        element = item[1];
+        if (number == m->tile) {
+            s.stride = 1;
+            element = b->at - b->begin;
+        } else if (item[0] >> 8 == 0u) {
             for (uint32_t d = 0; d < m->rank; d++) {
                 element += (int64_t)b->index[d] * (int32_t)item[2u + d];
             }
@@ -98,13 +112,14 @@ static inline slot find(const block *b, uint32_t number)
                 element += (int64_t)(b->index[d] - window[0]) * (int32_t)item[2u + d];
             }
         }
-        s.at = (uint8_t *)b->p[number] + element * (int64_t)lzd_itemsize(s.dtype);
     } else if (number < m->n_in + m->n_out) {
-        s.dtype = m->outputs[number - m->n_in];
-        s.at = (uint8_t *)b->p[number] + (size_t)b->at * lzd_itemsize(s.dtype);
+        s.dtype = (uint8_t)m->outputs[number - m->n_in];
     } else {
-        s.at = (uint8_t *)b->p[m->n_in + m->n_out] + (size_t)(number - m->n_in - m->n_out) * m->block * sizeof(T);
+        operand = m->n_in + m->n_out;
+        element = (int64_t)(number - operand) * m->block;
     }
+    s.bit = (uint8_t)(element & 7);
+    s.at = (uint8_t *)b->p[operand] + (s.dtype == BITS ? element >> 3 : element * (int64_t)lzd_itemsize(s.dtype));
     return s;
 }
 
@@ -114,11 +129,11 @@ static void run_block(const block *b, uint32_t n)
         const uint32_t word = b->map->code[2u * k], op = word & 0xFFu, arity = LZD_NAMED(lzd_op_arity)[op];
         const slot d = find(b, word >> 8 & 0xFFu), a = find(b, word >> 16 & 0xFFu);
         if (op == OP_LOAD) {
-            load((T *)(void *)d.at, a.at, a.dtype, a.stride, n);
+            load((T *)(void *)d.at, &a, n);
         } else if (op == OP_STORE && a.dtype != LZD_COMPUTE_DTYPE) {
             copy(d.at, a.at, a.stride, lzd_itemsize(d.dtype), n);
         } else if (op == OP_STORE) {
-            store(d.at, d.dtype, (const T *)(const void *)a.at, a.stride, n);
+            store(&d, (const T *)(const void *)a.at, a.stride, n);
         } else {
             const slot second = arity > 1u ? find(b, word >> 24) : a;
             const slot third = arity > 2u ? find(b, b->map->code[2u * k + 1u]) : a;

@@ -105,7 +105,7 @@ static lzd_status check_sections(const uint32_t *h)
 static bool buffer_fits(const uint32_t *h, const uint32_t *b)
 {
     const uint32_t region = lzd_region(b), dtype = lzd_dtype(b), item = lzd_itemsize(dtype);
-    if (region >= REGION_ZERO + lzd_n_regions(h) || lzd_kind(b) > KIND_IO || dtype < F32 || dtype > BOOL) {
+    if (region >= REGION_ZERO + lzd_n_regions(h) || lzd_kind(b) > KIND_IO || dtype < F32 || dtype > BITS) {
         return false;
     }
     if (b[2] == 0u || b[2] % item != 0u || b[1] % item != 0u) {
@@ -137,7 +137,7 @@ static bool symbol_fits(const uint32_t *h, uint32_t number)
     }
     const uint32_t dtype = lzd_dtype(b);
     if (s[S_CHECK] > 2u || (s[S_CHECK] == 1u && (dtype != I32 || (int32_t)s[S_LOW] > (int32_t)s[S_HIGH])) ||
-        (s[S_CHECK] == 2u && dtype != F32 && dtype != F64)) {
+        (s[S_CHECK] == 2u && dtype != F32 && dtype != F64) || dtype == BITS) {
         return false;
     }
     if (number >= h[H_N_STATE]) {

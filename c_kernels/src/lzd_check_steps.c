@@ -31,7 +31,7 @@ static uint32_t reads_of(const uint32_t *step)
 
 static bool holds(const uint32_t *buffer, uint32_t dtype, uint64_t elements)
 {
-    return lzd_dtype(buffer) == dtype && sat_mul(elements, lzd_itemsize(dtype)) <= buffer[2];
+    return lzd_dtype(buffer) == dtype && lzd_bytes(elements, dtype) <= buffer[2];
 }
 
 static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const lzd_kernel *kernel)
@@ -91,7 +91,7 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
             const uint32_t s = argument(m, k, a);
             CHECK(s < slots && (written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
             const uint32_t kind = slot_dtype(m, s, dtype);
-            CHECK(op == OP_LOAD ? s < m->n_in : kind == dtype || (op == OP_STORE && kind == slot_dtype(m, d, dtype)), LZD_ERROR_STEP);
+            CHECK(op == OP_LOAD ? s < m->n_in : kind == dtype || (op == OP_STORE && kind != BITS && kind == slot_dtype(m, d, dtype)), LZD_ERROR_STEP);
         }
         CHECK(d >= m->n_in && d < slots, LZD_ERROR_STEP);
         CHECK(op == OP_STORE ? d < m->n_in + m->n_out : slot_dtype(m, d, dtype) == dtype, LZD_ERROR_STEP);
@@ -158,7 +158,7 @@ static lzd_status check_reach(const uint32_t *plan, const uint32_t *step, const 
         low += reach < 0 ? reach : 0;
         high += reach > 0 ? reach : 0;
     }
-    CHECK(low >= 0 && sat_mul((uint64_t)high + 1u, lzd_itemsize(dtype)) <= b[2], LZD_ERROR_STEP);
+    CHECK(low >= 0 && lzd_bytes((uint64_t)high + 1u, dtype) <= b[2], LZD_ERROR_STEP);
     return LZD_OK;
 }
 

@@ -28,7 +28,7 @@ enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8,
 enum { LZD_MAX_EXTENTS = 8 }; /* operands and rows of a kernel with fixed operands */
 enum { REGION_RAM, REGION_CONST, REGION_ZERO }; /* REGION_ZERO + k: the k-th region of RAM, the first being number 0 */
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
-enum { F32 = 1, F64, I32, U8, I8, BOOL };
+enum { F32 = 1, F64, I32, U8, I8, BOOL, BITS };
 enum { MODE_IN, MODE_OUT, MODE_SCRATCH };
 
 /* A kernel computes rows begin .. end-1 of its output into the start of its output operand; for `map` begin and end
@@ -87,6 +87,7 @@ typedef struct lzd_map {
 /* lzd_map.c. Splits attribute words; false if they are not exactly `n_words` (LZD_NONE: words checked before). */
 bool lzd_map_words(const uint32_t *v, uint32_t n_words, lzd_map *out);
 uint64_t lzd_map_elements(const lzd_map *map); /* saturating */
+uint64_t lzd_bytes(uint64_t elements, uint32_t dtype); /* how many bytes elements take, saturating */
 /* True if an input is read from element 0 on, one after the other. */
 bool lzd_map_contiguous(const lzd_map *map, uint32_t input);
 

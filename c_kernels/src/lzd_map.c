@@ -29,6 +29,11 @@ uint64_t lzd_map_elements(const lzd_map *map)
     return elements;
 }
 
+uint64_t lzd_bytes(uint64_t elements, uint32_t dtype)
+{
+    return dtype == BITS ? elements / 8u + (elements % 8u != 0u) : sat_mul(elements, lzd_itemsize(dtype));
+}
+
 bool lzd_map_contiguous(const lzd_map *map, uint32_t input)
 {
     const uint32_t *item = map->inputs + input * (2u + map->rank);

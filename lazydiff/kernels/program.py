@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazydiff.dtypes import BY_CODE, Dtype
+from lazydiff.dtypes import BY_CODE, Dtype, bits, bool_
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 from lazydiff.kernels.table import MAX_RANK, kernel
 
@@ -142,7 +142,7 @@ def run_program(
     index = np.unravel_index(np.arange(begin, end), program.dims) if program.dims else ()
     for number, (item, data) in enumerate(zip(program.inputs, inputs, strict=True)):
         if number == program.tile:
-            slots.append(data[: end - begin].copy())
+            slots.append(_elements(data, item.dtype)[: end - begin].copy())
         else:
             where = np.full(end - begin, item.offset, np.int64)
             inside = np.full(end - begin, True)
@@ -150,6 +150,7 @@ def run_program(
             for at, stride, (low, extent) in zip(index, item.strides, window, strict=True):
                 inside &= (low <= at) & (at < low + extent)
                 where += (at - low) * stride
+            data = _elements(data, item.dtype)
             slots.append(np.where(inside, data[np.where(inside, where, 0)], data.dtype.type(0)))
     first_out = len(slots)
     slots += [np.empty(0)] * (len(outputs) + program.n_temps)
@@ -159,11 +160,19 @@ def run_program(
             args = [slots[a] for a in i.arguments]
             if code in (LOAD, STORE):
                 out = program.outputs[i.dst - first_out] if code is STORE else dtype
-                slots[i.dst] = cast(args[0], out.numpy)
+                slots[i.dst] = cast(args[0], bool_.numpy if out is bits else out.numpy)
             else:
                 slots[i.dst] = code.numpy(*args).astype(dtype.numpy)
-    for number, data in enumerate(outputs):
-        data[begin:end] = slots[first_out + number]
+    for number, (data, kind) in enumerate(zip(outputs, program.outputs, strict=True)):
+        whole = _elements(data, kind)
+        whole[begin:end] = slots[first_out + number]
+        if kind is bits:
+            data[:] = np.packbits(whole, bitorder="little")
+
+
+def _elements(data: np.ndarray, dtype: Dtype) -> np.ndarray:
+    """The elements that lie in an array: itself, but a copy of `bits`."""
+    return np.unpackbits(data, bitorder="little").view(np.bool_) if dtype is bits else data
 
 
 @kernel(1)

@@ -16,7 +16,7 @@ import numpy as np
 from lazydiff.dtypes import FLOATS, Dtype
 from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
-TABLE_VERSION = 3  # raised whenever a kernel or an opcode is added; a runtime refuses plans of a newer table
+TABLE_VERSION = 4  # raised whenever a kernel, an opcode or a dtype is added; a runtime refuses plans of a newer table
 MAX_OPERANDS = 32
 MAX_RANK = 8
 Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]

@@ -23,7 +23,7 @@ class Value:
     @property
     def size_bytes(self) -> int:
         """Bytes of the value itself, without padding."""
-        return self.elements * self.dtype.itemsize
+        return self.dtype.size_bytes(self.elements)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import pairwise
 
-from lazydiff.dtypes import FLOATS, Dtype, i32
+from lazydiff.dtypes import FLOATS, Dtype, bits, i32
 from lazydiff.errors import PlanError
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, MapInput, Program
@@ -71,6 +71,8 @@ def _check_symbol(plan: Plan, s: Symbol, where: str) -> None:
     if not 0 <= s.buffer < len(plan.buffers):
         raise PlanError(f"plan: {where} {s.name!r} names buffer {s.buffer} of {len(plan.buffers)}")
     buffer = plan.buffers[s.buffer]
+    if buffer.dtype is bits:
+        raise PlanError(f"plan: {where} {s.name!r} is made of bits, which are for map alone")
     if math.prod(s.shape) * buffer.dtype.itemsize != buffer.size_bytes or len(s.shape) > 8:
         raise PlanError(f"plan: {where} {s.name!r} of shape {s.shape} is not its buffer's {buffer.size_bytes} bytes")
     if s.check == Check.RANGE and (buffer.dtype != i32 or s.low > s.high):
@@ -207,7 +209,7 @@ def _check_kernel(plan: Plan, where: str, step: Step) -> None:
 
 def _check_extent(plan: Plan, where: str, number: int, dtype: Dtype, elements: int, name: str) -> None:
     b = plan.buffers[number]
-    if b.dtype != dtype or elements * dtype.itemsize > b.size_bytes:
+    if b.dtype != dtype or dtype.size_bytes(elements) > b.size_bytes:
         raise PlanError(
             f"{where}: {name} needs {elements} {dtype}, buffer {number} has {b.size_bytes} bytes of {b.dtype}"
         )
@@ -231,7 +233,7 @@ def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None
         if number != program.tile and 0 not in extents:  # an empty window reads nothing
             reach = [(d - 1) * s for d, s in zip(extents, item.strides, strict=True)]
             low, high = item.offset + sum(r for r in reach if r < 0), item.offset + sum(r for r in reach if r > 0)
-            if low < 0 or (high + 1) * item.dtype.itemsize > plan.buffers[b].size_bytes:
+            if low < 0 or item.dtype.size_bytes(high + 1) > plan.buffers[b].size_bytes:
                 raise PlanError(f"{where}: input {number} reads elements {low} .. {high} of buffer {b}")
     for dtype, b in zip(program.outputs, step.operands[n_in : n_in + n_out], strict=True):
         _check_extent(plan, where, b, dtype, program.elements, "an output")
@@ -290,7 +292,7 @@ def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
             raise PlanError(f"{what}: load takes an input")
         if code is STORE and i.dst >= n_in + n_out:
             raise PlanError(f"{what}: store takes an output")
-        crosses = code is LOAD or (code is STORE and slots[i.a] == slots[i.dst])  # what it reads may have any dtype
+        crosses = code is LOAD or (code is STORE and slots[i.a] == slots[i.dst] != bits)  # it may read any dtype
         plain = [*(a for a in i.arguments if not crosses), *([i.dst] if code is not STORE else [])]
         if any(slots[s] != dtype for s in plain):
             raise PlanError(f"{what}: {code.name} on a slot that is not {dtype}")

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from lazydiff.dtypes import ALL, FLOATS, bool_, f32, f64, u8
+from lazydiff.dtypes import ALL, FLOATS, bits, bool_, f32, f64, u8
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program, run_program
 from lazydiff.plan.model import KERNELS, MAP
@@ -24,6 +24,8 @@ def row_major(dims):
 
 def numbers(dtype, size, seed=3):
     rng = np.random.default_rng(seed)
+    if dtype is bits:
+        return rng.integers(0, 256, bits.size_bytes(size), np.uint8)
     if dtype is bool_:
         return rng.integers(0, 2, size).astype(bool)
     if not dtype.is_float:
@@ -36,7 +38,7 @@ def numbers(dtype, size, seed=3):
 def both(lib, program, dtype, inputs, begin=0, end=None):
     """The outputs from C and from numpy. Temporaries are NaN before; so are outputs of floats."""
     end = program.elements if end is None else end
-    outputs = [np.full(program.elements, 99, d.numpy) for d in program.outputs]
+    outputs = [np.full(d.size_bytes(program.elements) // d.itemsize, 99, d.numpy) for d in program.outputs]
     expected = [o.copy() for o in outputs]
     run_program(program, inputs, expected, dtype, begin, end)
     scratch = [np.full(program.n_temps * program.block, np.nan, dtype.numpy)] if program.n_temps else []
@@ -67,13 +69,44 @@ def test_every_opcode_over_every_mixture_of_strides(lib, name, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-@pytest.mark.parametrize("source", ALL, ids=str)
-@pytest.mark.parametrize("target", ALL, ids=str)
+@pytest.mark.parametrize("source", [*ALL, bits], ids=str)
+@pytest.mark.parametrize("target", [*ALL, bits], ids=str)
 def test_load_and_store_cast_as_declared(lib, dtype, source, target):
     code = (Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2))
     program = flat(67, (source,), (target,), code, temps=1)
     (found,), (expected,) = both(lib, program, dtype, [numbers(source, 67)])
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dims", [(), (1,), (29,), (5, 11), (3, 2, 13)], ids=str)
+@pytest.mark.parametrize("block", [1, 3, 8, 64])
+def test_bits_are_read_and_written_one_by_one(lib, dims, block):
+    """Reversed, broadcast and windowed bits, or-ed, in ranges that begin and end inside a byte and leave its rest."""
+    size, straight = math.prod(dims), row_major(dims)
+    back = MapInput(bits, size + 4, tuple(-s for s in straight))
+    row = MapInput(bits, 3, tuple(int(d == len(dims) - 1) for d in range(len(dims))))
+    window = tuple((d // 3, d - d // 3) for d in dims)
+    inside = MapInput(bits, 1, row_major([e for _, e in window]), window)
+    code = [Instruction(LOAD.number, 5 + k, k) for k in range(3)]
+    code += [Instruction(BY_NAME["maximum"].number, 5, 5, 6), Instruction(BY_NAME["maximum"].number, 4, 5, 7)]
+    code += [Instruction(STORE.number, 3, 4)]
+    program = Program(dims, (back, row, inside), (bits, f32), 3, block, NO_TILE, tuple(code))
+    assert Program.from_words(program.words()) == program
+    data = [numbers(bits, size + 5, seed) & numbers(bits, size + 5, seed + 9) for seed in range(3)]
+    for begin, end in {(0, size), (size // 3, size), (size // 2, max(size // 2, size - 2))}:
+        for found, expected in zip(*both(lib, program, f32, data, begin, end), strict=True):
+            assert found.tobytes() == expected.tobytes(), (begin, end)
+    (packed, floats), _ = both(lib, program, f32, data)
+    assert np.unpackbits(packed, count=size, bitorder="little").tolist() == floats.tolist()
+
+
+def test_bits_of_a_tile_are_read_from_its_start(lib):
+    code = (Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2))
+    program = Program((6, 5), (MapInput(bits, 0, (5, 1)),), (bits,), 1, 64, 0, code)
+    tile = np.array([0b10110101, 0b01], np.uint8)
+    (found,), (expected,) = both(lib, program, f32, [tile], 15, 25)
+    assert found.tobytes() == expected.tobytes()
+    assert np.unpackbits(found, bitorder="little")[15:25].tolist() == [1, 0, 1, 0, 1, 1, 0, 1, 1, 0]
 
 
 def test_any_nonzero_byte_is_true(lib):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff.dtypes import f32
+from lazydiff.dtypes import bits, bool_, f32, u8
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
-from lazydiff.kernels.program import NO_TILE, Instruction
+from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import MAP, Buffer, Kind, Region
-from mutations import change, first, refused, with_step
+from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from mutations import change, first, refused, with_buffer, with_step
 from small import classifier, convolution
 
 
@@ -195,3 +195,50 @@ def test_instructions_that_break_their_own_rules(plan):
     whole = (change(program.inputs[0], dtype=f32), *program.inputs[1:])
     refused(with_program(inputs=whole), "its buffer i32")
     refused(with_program(block=0), "in blocks of 0")
+
+
+def packed(size_bytes=3, out_bytes=3, out=bits, offset=0, stride=1, copy=False):
+    """17 floats stored as bits in buffer 1, these (from `offset` on) as bits or bools in 2, and 2 as floats in 3."""
+    sizes = [(f32, 68), (bits, size_bytes), (out, out_bytes), (f32, 68)]
+    buffers, end = [], EXECUTOR_BYTES
+    for n, (dtype, size) in enumerate(sizes):
+        buffers.append(Buffer(Region.RAM, Kind.WORK if n % 3 else Kind.IO, dtype, end, size))
+        end += -(-size // 8) * 8
+    scratch = Buffer(Region.RAM, Kind.WORK, f32, end, 32)
+    load, store = Instruction(LOAD.number, 2, 0), Instruction(STORE.number, 1, 2)
+    straight = MapInput(bits, offset, (stride,))
+    programs = [
+        Program((17,), (MapInput(f32, 0, (1,)),), (bits,), 0, 8, NO_TILE, (Instruction(STORE.number, 1, 0),)),
+        Program((17,), (straight,), (out,), 0, 8, NO_TILE, (Instruction(STORE.number, 1, 0),)),
+        Program((17,), (MapInput(out, 0, (1,)),), (f32,), 0, 8, NO_TILE, (Instruction(LOAD.number, 1, 0),)),
+    ]
+    operands = [(0, 1), (1, 2), (2, 3)]
+    if not copy:
+        programs[1] = Program((17,), (straight,), (out,), 1, 8, NO_TILE, (load, store))
+        operands[1] = (1, 2, 4)
+    steps = tuple(Step(MAP, f32, o, p.words()) for o, p in zip(operands, programs, strict=True))
+    entry = Entry("f", (Symbol("x", 0, (17,)),), (Symbol("y", 3, (17,)),), steps)
+    return Plan(end + 32, 16, (*buffers, scratch), (), (entry,), b"", b"")
+
+
+def test_bits_that_end_outside_their_buffer_or_are_copied_or_shown():
+    """Three bytes hold 17 bits and up to 24; an element is a bit, not a byte."""
+    x = np.where(np.arange(17) % 3, 0, 1).astype(np.float32)
+    for offset in (0, 7):
+        fine = packed(offset=offset)
+        check(fine)
+        shown = np.unpackbits(np.packbits(x == 1, bitorder="little"), bitorder="little")[offset : offset + 17]
+        assert ld.Session(fine).f(x=x)[: 17 - offset].tolist() == shown[: 17 - offset].tolist()
+    check(packed(out=bool_, out_bytes=17))
+    refused(packed(size_bytes=2), "an output needs 17 bits")
+    refused(packed(out_bytes=2), "an output needs 17 bits")
+    refused(packed(out=bool_, out_bytes=16), "an output needs 17 bool")
+    refused(packed(offset=8), "reads elements 8 .. 24")
+    refused(packed(offset=15, stride=-1), "reads elements -1 .. 15")
+    refused(packed(copy=True), "store on a slot that is not f32")
+    plan = packed(out_bytes=3)
+    entry = plan.entries[0]
+    refused(change(plan, entries=(change(entry, outputs=(Symbol("y", 1, (3,)),)),)), "made of bits")
+    refused(change(plan, entries=(change(entry, outputs=(Symbol("y", 1, (17,)),)),)), "made of bits")
+    refused(with_buffer(plan, 1, dtype=u8), "an output needs 17 bits")
+    refused(with_buffer(plan, 1, dtype=bool_), "an output needs 17 bits")

@@ -84,7 +84,7 @@ class Builder:
         self.end = EXECUTOR_BYTES
 
     def buffer(self, count: int, dtype: Dtype | None = None) -> int:
-        size = count * (dtype or self.dtype).itemsize
+        size = (dtype or self.dtype).size_bytes(count)
         self.buffers.append(Buffer(Region.RAM, Kind.IO, dtype or self.dtype, self.end, size))
         self.end += (size + 7) // 8 * 8
         return len(self.buffers) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lazydiff.dtypes import Dtype, bool_, f32, f64, i8, i32, u8
+from lazydiff.dtypes import Dtype, bits, bool_, f32, f64, i8, i32, u8
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
@@ -43,8 +43,9 @@ def test_each_opcode_means_what_numpy_means_at_every_corner(interpreter, tmp_pat
 def test_load_and_store_cross_every_dtype(interpreter, tmp_path):
     b = Builder()
     floats = b.given(_SPECIAL)
-    for dtype in (i32, u8, i8, bool_):
-        stored = b.shown(f"to_{dtype}", _SPECIAL.size, dtype)
+    for dtype in (i32, u8, i8, bool_, bits):
+        # no output is made of bits: what is loaded from them shows what was stored
+        stored = b.buffer(20, bits) if dtype is bits else b.shown(f"to_{dtype}", _SPECIAL.size, dtype)
         one = (MapInput(f32, 0, (1,)),)
         b.map([floats, stored], Program((20,), one, (dtype,), 0, 1, NO_TILE, (Instruction(STORE.number, 1, 0),)))
         loaded = b.shown(f"from_{dtype}", _SPECIAL.size)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff.dtypes import f32, f64
-from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.dtypes import bits, f32, f64
+from lazydiff.kernels.opcodes import BY_NAME, LOAD, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
@@ -98,6 +98,26 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
         entry = Entry("run", inputs, tuple(Symbol(f"out{k}", k, (8,)) for k in outputs), steps)
         return Plan(192, 16, tuple(buffers), owned, (entry,), bytes(32), b"")
 
+    def packed(size: int = 2, copy: bool = False, shown: int = 4, offset: int = 0) -> Plan:
+        """Nine floats stored as bits in buffer 1 (of `size` bytes), the bits as bits in 2 and as floats in 4."""
+        dtypes, sizes = [f32, bits, bits, f32, f32], [36, size, 2, 4, 36]
+        buffers = [
+            Buffer(Region.RAM, Kind.IO, d, 64 + 40 * k, s) for k, (d, s) in enumerate(zip(dtypes, sizes, strict=True))
+        ]
+        store, load = Instruction(STORE.number, 1, 0), Instruction(LOAD.number, 1, 0)
+        through = (replace(load, dst=2), replace(store, a=2))
+        items = [MapInput(f32, 0, (1,)), MapInput(bits, offset, (1,)), MapInput(bits, 0, (1,))]
+        codes = [(store,), (store,) if copy else through, (load,)]
+        operands = [(0, 1), (1, 2) if copy else (1, 2, 3), (2, 4)]
+        outs = (bits, bits, f32)
+        programs = [
+            Program((9,), (item,), (out,), len(o) - 2, 1, NO_TILE, code)
+            for item, out, o, code in zip(items, outs, operands, codes, strict=True)
+        ]
+        steps = tuple(Step(MAP, f32, o, p.words()) for o, p in zip(operands, programs, strict=True))
+        entry = Entry("run", (Symbol("x", 0, (9,)),), (Symbol("out", shown, (9 if shown == 4 else 2,)),), steps)
+        return Plan(264, 16, tuple(buffers), (), (entry,), b"", b"")
+
     late = (Instruction(neg, 1, 0), Instruction(BY_NAME["add"].number, 1, 0, 1))
     return {
         "fine": ("opened", plan((0, 2))),
@@ -115,6 +135,12 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
         "past": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 1, (1,)),))),
         "before": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 0, (-1,)),))),
         "opcode": ("which this port does not have", plan((0, 2), instructions=(Instruction(99, 1, 0),))),
+        "bits": ("opened", packed()),
+        "bits_further": ("opened", packed(offset=7)),
+        "bits_small": ("map: output 0 ends outside its buffer", packed(size=1)),
+        "bits_past": ("map: input 0 ends outside its buffer", packed(offset=8)),
+        "bits_copied": ("reads another dtype", packed(copy=True)),
+        "bits_shown": ("made of bits, which are for map alone", packed(shown=1)),
         "slot": ("reads what is not written", plan((0, 2), instructions=(Instruction(neg, 1, 1),))),
     }
 

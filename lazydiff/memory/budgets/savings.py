@@ -20,7 +20,7 @@ class Versions(Protocol):
     ) -> Sequence[EntryCalls]:
         """Without `fused` each map is alone, without `repeated` all is computed once, without `divided` one batch.
 
-        Without `spared` there are no masks of a byte an element, and no state is updated before its parameter.
+        Without `spared` there are no masks of a bit an element, and no state is updated before its parameter.
         """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lazydiff.dtypes import Dtype, f32
+from lazydiff.dtypes import Dtype, bits, f32
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.calls import Call, Value, View
@@ -100,5 +100,5 @@ def copy_call(view: View, label: str, source: str, into: Value | None = None) ->
     dtype = view.value.dtype
     builder = MapBuilder(dtype if dtype.is_float else f32, view.shape, [dtype])
     opcode = MOVE if dtype.is_float else STORE
-    builder.emit(0, opcode.number, [builder.input(view, load=opcode is MOVE)], 0)
+    builder.emit(0, opcode.number, [builder.input(view, load=opcode is MOVE or dtype is bits)], 0)
     return builder.finish([into or Value(dtype, math.prod(view.shape), Kind.WORK, label)], label, source)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lazydiff.dtypes import f32
+from lazydiff.dtypes import bits, f32
 from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, constant
 from lazydiff.graph.walk import base, topological
@@ -192,13 +192,14 @@ class Selector:
         # A result that no other reads is written last: so it may lie over the state that the others read.
         nodes = sorted(nodes, key=lambda n: n is not head and id(n) not in read)
         wanted = [n for n in nodes if n is head or id(n) in kept]
-        builder = MapBuilder(dtype, head.shape, [n.dtype for n in wanted])
+        dtypes = [bits if n.options.get("stored") else n.dtype for n in wanted]  # passes/masks.py
+        builder = MapBuilder(dtype, head.shape, dtypes)
         outs = {id(n): k for k, n in enumerate(wanted)}
         for node in nodes:
             args = [builder.result(id(i)) if id(i) in inside else builder.input(self.view(i)) for i in node.inputs]
             builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
         label = "+".join(dict.fromkeys(n.op.name for n in nodes))
-        values = [Value(n.dtype, n.size, Kind.WORK, n.op.name) for n in wanted]
+        values = [Value(d, n.size, Kind.WORK, n.op.name) for d, n in zip(dtypes, wanted, strict=True)]
         self.calls.append(builder.finish(values, label[:40], head.source))
         for node, value in zip(wanted, values, strict=True):
             self._made(node, value)

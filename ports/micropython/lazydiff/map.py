@@ -8,7 +8,7 @@ from .errors import PlanError
 from .opcodes import OPCODES, find
 from .scalar import saturate
 
-_ITEM = (0, 4, 8, 4, 1, 1, 1)
+_BITS = (0, 32, 64, 32, 8, 8, 8, 1)  # of an element, by dtype
 
 
 def store_i32(d, i, n, A, p, ps):
@@ -35,9 +35,22 @@ def store_bool(d, i, n, A, p, ps):
         p += ps
 
 
+def load_bits(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        d[i] = A[p >> 3] >> (p & 7) & 1
+        p += ps
+
+
+def store_bits(d, i, n, A, p, ps):
+    for i in range(i, i + n):
+        bit = 1 << (i & 7)
+        d[i >> 3] = d[i >> 3] & ~bit | (bit if A[p] != 0 else 0)
+        p += ps
+
+
 _NOTHING = (0.0,)  # what an input is outside its window
 _MOVE = OPCODES[3][1]
-_STORE = (None, _MOVE, _MOVE, store_i32, store_u8, store_i8, store_bool)
+_STORE = (None, _MOVE, _MOVE, store_i32, store_u8, store_i8, store_bool, store_bits)
 
 
 def _need(truth, where, what):
@@ -95,7 +108,7 @@ def decode(words, buffers, dtype, places, where):
                 high += (dim - 1) * stride
         region, _, kind, _, size = buffers[k]
         _need(region != 2 and got == kind, where, "input %d has another dtype" % k)
-        inside = low >= 0 and (high + 1) * _ITEM[kind] <= size
+        inside = low >= 0 and (high + 1) * _BITS[kind] <= size * 8
         empty = window and 0 in [e for _, e in window]
         _need(k == tile or inside or empty, where, "input %d ends outside its buffer" % k)
         if offset or own != rows or k == tile or window:
@@ -104,7 +117,7 @@ def decode(words, buffers, dtype, places, where):
             windowed.append((k, places[k][0], own[-1], window))
             for pair, stride in zip(window, own):
                 offset -= pair[0] * stride
-        bases.append(places[k][1] + offset)
+        bases.append(places[k][1] * (8 if kind == 7 else 1) + offset)
         strides.append(own)
         at += 2 + rank
     at += n_windows * 2 * rank
@@ -112,14 +125,14 @@ def decode(words, buffers, dtype, places, where):
         region, _, kind, _, size = buffers[k]
         _need(region == 0, where, "output %d is not in RAM" % (k - n_in))
         _need(words[at] == kind, where, "output %d has another dtype" % (k - n_in))
-        _need(count * _ITEM[kind] <= size, where, "output %d ends outside its buffer" % (k - n_in))
-        bases.append(places[k][1])
+        _need(count * _BITS[kind] <= size * 8, where, "output %d ends outside its buffer" % (k - n_in))
+        bases.append(places[k][1] * (8 if kind == 7 else 1))
         at += 1
     arrays = [place[0] for place in places[: n_in + n_out]]
     if n_temp:
         region, _, kind, _, size = buffers[-1]
         _need(region == 0 and kind == dtype, where, "the temporaries have another dtype")
-        _need(n_temp * block * _ITEM[dtype] <= size, where, "the temporaries end outside their buffer")
+        _need(n_temp * block * _BITS[dtype] <= size * 8, where, "the temporaries end outside their buffer")
         array, first = places[-1] or ([0] * (n_temp * block), 0)
         for k in range(n_temp):
             arrays.append(array)
@@ -153,13 +166,13 @@ def _code(words, n_in, n_out, kinds, dtype, where):
             arity, function = 1, _STORE[kinds[dst]]
         elif number == 1:
             _need(a < n_in, where, what + " loads no input")
-            arity, function = 1, _MOVE
+            arity, function = 1, load_bits if kinds[a] == 7 else _MOVE
         else:
             arity, function = find(number)
             _need(arity, where, what + " has opcode %d, which this port does not have" % number)
         for arg in (a, b, c)[:arity]:
             _need(arg < len(kinds) and written[arg], where, what + " reads what is not written")
-            same = number == 2 and kinds[arg] == kinds[dst]
+            same = number == 2 and kinds[arg] == kinds[dst] != 7
             _need(number == 1 or same or kinds[arg] == dtype, where, what + " reads another dtype")
         _need(n_in <= dst < len(kinds), where, what + " writes no output or temporary")
         _need(number == 2 or kinds[dst] == dtype, where, what + " writes another dtype")

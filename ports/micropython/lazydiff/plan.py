@@ -8,7 +8,7 @@ from .errors import PlanError
 from .table import TABLE_VERSION
 
 NONE = 0xFFFFFFFF
-ITEMSIZE = (0, 4, 8, 4, 1, 1, 1)  # by dtype: 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool
+ITEMSIZE = (0, 4, 8, 4, 1, 1, 1, 1)  # by dtype: 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool, 7 bits (of eight elements)
 _HEADER = 112
 _SECTIONS = (  # (header word, bytes a record, name)
     (8, 12, "buffers"),
@@ -197,7 +197,7 @@ class Plan:
         head, offset, size = self.words("buffers", k, 3, 3)
         region, kind, dtype = head & 255, head >> 8 & 255, head >> 16
         where = "buffer %d" % k
-        need(region <= 2 and kind <= 4 and 1 <= dtype <= 6, where, "no such region, kind or dtype")
+        need(region <= 2 and kind <= 4 and 1 <= dtype <= 7, where, "no such region, kind or dtype")
         item = ITEMSIZE[dtype]
         need(size and size % item == 0 and offset % item == 0, where, "offset or size is no multiple of the itemsize")
         need(region or offset >= 64, where, "lies in the executor's bytes")
@@ -213,6 +213,7 @@ class Plan:
         need(rank <= 8 and dims + rank <= self.sections["dims"][1], where, "its shape lies outside the file")
         shape = _words(self.data, self.sections["dims"][0] + 4 * dims, rank)
         _, _, dtype, _, size = self.buffers[buffer]
+        need(dtype != 7, where, "made of bits, which are for map alone")
         count = 1
         for dim in shape:
             count *= dim

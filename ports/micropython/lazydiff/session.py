@@ -8,7 +8,7 @@ from .errors import InputError
 from .inputs import copy_in, verify
 from .plan import ITEMSIZE, NONE, Plan, need
 
-_TYPECODES = " fdiBbB"  # by dtype
+_TYPECODES = " fdiBbBB"  # by dtype
 _WORK = 3
 
 
