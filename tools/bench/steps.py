@@ -108,12 +108,13 @@ class Narrow:
 
     def seconds(self, in_place: bool) -> float:
         """Of one call of the narrowed entry: the lower quartile over blocks. The RAM is left as it was found."""
-        before, found, calls = self.model.ram.copy(), [], 1
+        before, found, calls = [b.copy() for b in self.model.blocks], [], 1
         while len(found) < BLOCKS:
             began = time.thread_time()
             self.run(calls)
             took = time.thread_time() - began
-            self.model.ram[:] = before
+            for block, old in zip(self.model.blocks, before, strict=True):
+                block[:] = old
             if took < BLOCK_SECONDS and not (in_place and calls >= CALLS_IN_PLACE):
                 calls *= 2
                 if in_place:
