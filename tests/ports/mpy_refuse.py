@@ -52,9 +52,14 @@ def main():
         said(f"cut{cut}", lambda cut=cut: ld.load(plan[:cut]))
         said(f"file{cut}", lambda: ld.load("cut.lzp"))
     said("longer", lambda: ld.load(plan + bytes(8)))
-    for name, at, value in (("magic", 0, 1), ("version", 4, 2), ("table", 6, 999), ("order", 8, 0x04030201)):
+    for name, at, value in (("magic", 0, 1), ("version", 4, 3), ("table", 6, 999), ("order", 8, 0x04030201)):
         data = bytearray(plan)
         struct.pack_into("<H" if name == "table" else "<I", data, at, value)
+        recount(data)
+        said(name, lambda data=data: ld.Session(data))
+    for name, at, value in case.get("words", ()):
+        data = bytearray(plan)
+        struct.pack_into("<I", data, at, value)
         recount(data)
         said(name, lambda data=data: ld.Session(data))
     swapped = bytearray()

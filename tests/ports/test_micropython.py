@@ -19,6 +19,7 @@ from micropython_runner import (
     run_unix,
     write_case,
 )
+from regions import halves
 
 
 def train_on_desktop(plan: Plan, batches: Arrays) -> tuple[np.ndarray, Reference]:
@@ -70,6 +71,17 @@ def test_a_hundred_steps_of_a_classifier_give_the_desktops_losses(interpreter, t
     losses, _ = train_on_desktop(plan, batches)
     assert losses[-20:].mean() < 0.5 * losses[:5].mean()  # it does learn, so a hundred steps mean something
     np.testing.assert_allclose(outputs(interpreter("mpy_run.py", tmp_path), "loss", "<f8"), losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_plan_of_several_regions_gives_the_bits_of_one_block(interpreter, tmp_path, parts):
+    plan, batches = classifier()
+    found = []
+    for case in (plan, halves(plan, parts)):
+        write_case(tmp_path, case, "train", batches, ("loss",), ("w0", "b1", "w1.momentum"))
+        found.append(interpreter("mpy_run.py", tmp_path))
+    assert found[0] == found[1]
+    assert len(found[0]) == 103
 
 
 def test_a_step_leaves_no_byte_behind_and_allocates_what_the_readme_says(interpreter, tmp_path):

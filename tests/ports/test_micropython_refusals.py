@@ -13,7 +13,7 @@ import lazydiff as ld
 from lazydiff.dtypes import bits, f32, f64
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
-from lazydiff.plan.codec import encode
+from lazydiff.plan.codec import HEADER_WORDS, encode
 from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
 from micropython_runner import (
     Arrays,
@@ -21,6 +21,7 @@ from micropython_runner import (
     run_unix,
     write_case,
 )
+from regions import halves
 
 
 def small() -> tuple[Plan, Arrays]:
@@ -33,12 +34,28 @@ def small() -> tuple[Plan, Arrays]:
     return ld.compile(train=train, infer=logits, ram="4 KiB"), batches
 
 
-def test_bad_plans_and_inputs_are_refused_with_words_and_change_nothing(interpreter, tmp_path):
+@pytest.mark.parametrize("parts", [1, 2])
+def test_bad_plans_and_inputs_are_refused_with_words_and_change_nothing(interpreter, tmp_path, parts):
     plan, batches = small()
+    plan = halves(plan, parts) if parts > 1 else plan
     (tmp_path / "m.lzp").write_bytes(encode(plan, debug=False))
     x, y = (batches[k].reshape(-1).tolist() for k in "xy")
-    (tmp_path / "case.json").write_text(json.dumps({"train": {"x": x, "y": y}, "infer": {"x": x}}))
+    used = [r.used_bytes for r in plan.regions]
+    table = 4 * HEADER_WORDS  # its count, then name, size and used bytes of each region
+    no_tables = {
+        "regions0": (table, 0, "regions: 0 of them"),
+        "regions1": (table, 1, "regions: not as many bytes together"),
+        "regions5": (table, 5, "regions: 5 of them"),
+        "full": (table + 8, used[0] - 8, f"regions: {used[0]} of {used[0] - 8} bytes used"),
+        "less": (table + 12, used[0] - 8, "regions: not as many bytes together"),
+        "name": (table + 4, 1 << 20, "region: its name lies outside the strings"),
+    }
+    words = [(case, at, value) for case, (at, value, _) in no_tables.items()] if parts > 1 else []
+    calls = {"train": {"x": x, "y": y}, "infer": {"x": x}, "words": words}
+    (tmp_path / "case.json").write_text(json.dumps(calls))
     said = {case: " ".join(words) for case, *words in interpreter("mpy_refuse.py", tmp_path)}
+    for case, _, _ in words:
+        assert said[case].startswith(f"PlanError {no_tables[case][2]}")
     cuts = [case for case in said if case.startswith(("cut", "file"))]
     assert len(cuts) == 16
     for case in [*cuts, "longer", "magic", "version", "table", "order", "foreign"]:
@@ -47,7 +64,7 @@ def test_bad_plans_and_inputs_are_refused_with_words_and_change_nothing(interpre
         "cut3": "header: the file ends inside it",
         "longer": "the header says",
         "magic": "not a lazydiff plan",
-        "version": "format version 2; this port reads 1",
+        "version": "format version 3; this port reads 1 and 2",
         "table": "kernel table 999; this port has",
         "order": "foreign byte order",
         "foreign": "foreign byte order",

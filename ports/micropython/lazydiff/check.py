@@ -24,7 +24,7 @@ class Replay:
         for k in reads:
             need(self.valid[k], where, "reads buffer %d, which nobody has written" % k)
         for at, w in enumerate(writes):
-            need(buffers[w][0] == 0, where, "writes buffer %d, which is not in RAM" % w)
+            need(self.plan.in_ram(w), where, "writes buffer %d, which is not in RAM" % w)
             need(not self.made[w], where, "writes buffer %d a second time" % w)
             self.made[w] = True
             for other in writes[:at]:

@@ -82,7 +82,7 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, whe
         if mode != "i" and tile_rows:
             size = tile_rows * row
         need(size * ITEMSIZE[kind] <= bytes_there, where, "buffer %d is too small" % k)
-        need(region < 2, where, "buffer %d has no bytes" % k)
+        need(region != 2, where, "buffer %d has no bytes" % k)
         (reads if mode == "i" else writes).append(k)
         args.extend(places[k])
     replay.step(where, reads, writes)

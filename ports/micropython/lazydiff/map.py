@@ -123,7 +123,7 @@ def decode(words, buffers, dtype, places, where):
     at += n_windows * 2 * rank
     for k in range(n_in, n_in + n_out):
         region, _, kind, _, size = buffers[k]
-        _need(region == 0, where, "output %d is not in RAM" % (k - n_in))
+        _need(region not in (1, 2), where, "output %d is not in RAM" % (k - n_in))
         _need(words[at] == kind, where, "output %d has another dtype" % (k - n_in))
         _need(count * _BITS[kind] <= size * 8, where, "output %d ends outside its buffer" % (k - n_in))
         bases.append(places[k][1] * (8 if kind == 7 else 1))
@@ -131,7 +131,7 @@ def decode(words, buffers, dtype, places, where):
     arrays = [place[0] for place in places[: n_in + n_out]]
     if n_temp:
         region, _, kind, _, size = buffers[-1]
-        _need(region == 0 and kind == dtype, where, "the temporaries have another dtype")
+        _need(region not in (1, 2) and kind == dtype, where, "the temporaries have another dtype")
         _need(n_temp * block * _BITS[dtype] <= size * 8, where, "the temporaries end outside their buffer")
         array, first = places[-1] or ([0] * (n_temp * block), 0)
         for k in range(n_temp):

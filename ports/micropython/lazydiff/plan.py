@@ -10,6 +10,7 @@ from .table import TABLE_VERSION
 NONE = 0xFFFFFFFF
 ITEMSIZE = (0, 4, 8, 4, 1, 1, 1, 1)  # by dtype: 1 f32, 2 f64, 3 i32, 4 u8, 5 i8, 6 bool, 7 bits (of eight elements)
 _HEADER = 112
+_RAM = (0, 3, 4, 5)  # the regions of RAM as buffers have them; 1 is the plan's constants, 2 zeros
 _SECTIONS = (  # (header word, bytes a record, name)
     (8, 12, "buffers"),
     (10, 32, "symbols"),
@@ -68,7 +69,7 @@ def _sizes(head):
     need(order != 0x04030201, "header", "foreign byte order")
     need(magic == 0x1A505A4C, "header", "not a lazydiff plan")
     need(sys.byteorder == "little" and order == 0x01020304, "header", "foreign byte order")
-    need(versions & 0xFFFF == 1, "header", "format version %d; this port reads 1" % (versions & 0xFFFF))
+    need(versions & 0xFFFF in (1, 2), "header", "format version %d; this port reads 1 and 2" % (versions & 0xFFFF))
     newest = versions >> 16
     need(newest <= TABLE_VERSION, "header", "kernel table %d; this port has %d" % (newest, TABLE_VERSION))
     need(len(head) >= _HEADER, "header", "the file ends inside it")
@@ -84,7 +85,7 @@ class Plan:
 
     source: the path of a .lzp file, or its bytes. Of a file only the tables are kept (`data`): constants and first
     values are read when a Session asks for them, and the debug section is for people.
-    `ram_bytes` is the RAM the plan takes on a C runtime. `entries` maps a name to an entry's record, `names` lists them in
+    `ram_bytes` is the RAM the plan takes on a C runtime, `regions` the (name, bytes) of each region of it. `entries` maps a name to an entry's record, `names` lists them in
     the plan's order.
     """
 
@@ -103,7 +104,7 @@ class Plan:
         need(self.executor_bytes == 64, "header", "executor_bytes is %d" % self.executor_bytes)
         need(64 <= self.ram_bytes < 0x40000000, "header", "ram_bytes is %d" % self.ram_bytes)
         self.sections = {}
-        last = _HEADER
+        table, last = self._region_table()
         for word, unit, name in _SECTIONS:
             at, count = _words(data, 4 * word, 2)
             need(at % 8 == 0 and at >= last, "section " + name, "begins at %d" % at)
@@ -112,9 +113,33 @@ class Plan:
             self.sections[name] = at, count
         at, size = self.sections["strings"]
         need(not size or data[at + size - 1] == 0, "section strings", "does not end with 0")
+        self.regions = [(self._name(name, "region"), used) for name, used in table] or [("ram", self.ram_bytes)]
         self.buffers = [self._buffer(k) for k in range(self.sections["buffers"][1])]
         self.entries = None
         self.names = ()
+
+    def _region_table(self):
+        """[(name, bytes used)] of the regions of RAM that a plan of format 2 names, and where the first section may begin."""
+        if _words(self.data, 4, 1)[0] & 0xFFFF == 1:
+            return [], _HEADER
+        where = "regions"
+        need(len(self.data) >= _HEADER + 4, where, "the file ends inside their table")
+        count = _words(self.data, _HEADER, 1)[0]
+        need(1 <= count <= len(_RAM), where, "%d of them" % count)
+        end = _HEADER + 4 + 12 * count
+        need(len(self.data) >= end, where, "the file ends inside their table")
+        table = []
+        for k in range(count):
+            name, size, used = _words(self.data, _HEADER + 4 + 12 * k, 3)
+            need(used <= size, where, "%d of %d bytes used" % (used, size))
+            table.append((name, used))
+        need(sum([used for _, used in table]) == self.ram_bytes, where, "not as many bytes together as the plan says")
+        need(table[0][1] >= self.executor_bytes, where, "the first one does not hold the executor")
+        return table, end
+
+    def in_ram(self, k):
+        """True if buffer k lies in a region of RAM."""
+        return self.buffers[k][0] in _RAM
 
     def read_records(self):
         """The rest of the checks; apart, because a Session takes its block of RAM before the heap fills with records."""
@@ -127,8 +152,8 @@ class Plan:
         self._apart(self.state, "parameters")
         for name, buffer, _, init, _, _, _ in self.state:
             region, kind, _, _, _ = self.buffers[buffer]
-            need(region < 2 and kind in (1, 2), name, "a parameter outside parameters and state")
-            need(region == 0 or init == NONE, name, "a first value for what is not in RAM")
+            need(region != 2 and kind in (1, 2), name, "a parameter outside parameters and state")
+            need(region != 1 or init == NONE, name, "a first value for what is not in RAM")
         entries = {}
         for k in range(self.sections["entries"][1]):
             name, record = self._entry(k)
@@ -197,12 +222,14 @@ class Plan:
         head, offset, size = self.words("buffers", k, 3, 3)
         region, kind, dtype = head & 255, head >> 8 & 255, head >> 16
         where = "buffer %d" % k
-        need(region <= 2 and kind <= 4 and 1 <= dtype <= 7, where, "no such region, kind or dtype")
+        need(region <= 5 and kind <= 4 and 1 <= dtype <= 7, where, "no such region, kind or dtype")
+        in_ram = region in _RAM
+        need(not in_ram or _RAM.index(region) < len(self.regions), where, "no such region")
         item = ITEMSIZE[dtype]
         need(size and size % item == 0 and offset % item == 0, where, "offset or size is no multiple of the itemsize")
         need(region or offset >= 64, where, "lies in the executor's bytes")
-        end = (self.ram_bytes, self.sections["consts"][1], NONE)[region]
-        need(offset + size <= end and (region < 2 or not offset), where, "ends outside its region")
+        end = self.regions[_RAM.index(region)][1] if in_ram else (self.sections["consts"][1], NONE)[region - 1]
+        need(offset + size <= end and (region != 2 or not offset), where, "ends outside its region")
         return region, kind, dtype, offset, size
 
     def _symbol(self, k):
@@ -237,7 +264,7 @@ class Plan:
         need(u + n_u <= self.sections["updates"][1], where, "its updates lie outside the file")
         inputs = self.symbols[i : i + n_i]
         for symbol in inputs:
-            need(self.buffers[symbol[1]][0] == 0, where, "input %s does not lie in RAM" % symbol[0])
+            need(self.in_ram(symbol[1]), where, "input %s does not lie in RAM" % symbol[0])
         self._apart(inputs + self.state, where)
         updates = [self.words("updates", u + j, 2, 2) for j in range(n_u)]
         owned = [s[1] for s in self.state]
@@ -250,5 +277,5 @@ class Plan:
     def _apart(self, symbols, where):
         for i, a in enumerate(symbols):
             for b in symbols[:i]:
-                apart = self.buffers[a[1]][0] or not self.overlap(a[1], b[1])
+                apart = not self.in_ram(a[1]) or not self.overlap(a[1], b[1])
                 need(apart, where, "%s and %s share bytes" % (a[0], b[0]))

@@ -47,7 +47,7 @@ class Session:
     def _open(self, plan):
         self.ram_bytes = plan.ram_bytes
         # A step on integers alone may have temporaries of the other float dtype; they are objects in a list (decode.py).
-        floats = {b[2] for b in plan.buffers if b[2] < 3 and b[0] < 2 and (b[1] != _WORK or b[0])}
+        floats = {b[2] for b in plan.buffers if b[2] < 3 and b[0] != 2 and (b[1] != _WORK or b[0] == 1)}
         need(len(floats) < 2, "plan", "f32 and f64 in one plan: this port keeps one array of floats")
         floats = floats or {b[2] for b in plan.buffers if b[2] < 3}
         dtype = min(floats) if floats else 1
@@ -88,7 +88,7 @@ class Session:
     def write(self, name, value):
         """Replace a parameter or state by a flat array or nested lists. Raises InputError; then nothing has changed."""
         data, first, count, shape, dtype, region = self._find(name)
-        if region:
+        if region == 1:
             raise InputError("write: %r is frozen: it lies in the plan's constants" % name)
         new = _zeros(dtype, count)
         copy_in("write", (name, new, 0, count, shape, memoryview(new), dtype, 0, 0, 0), value)
@@ -102,17 +102,17 @@ class Session:
 
 
 def _places(plan, floats):
-    """(array, index) of each buffer. One array holds all floats in RAM; one more each overlapping group of the others.
+    """(array, index) of each buffer. One array holds all floats of a region of RAM, one each overlapping group of the others.
 
     Floats of another dtype than `floats` have no place. A dtype may have an array of its own because no step reads a buffer through another one of another dtype (rule 5).
     """
     places = [None] * len(plan.buffers)
-    order = [k for k, b in enumerate(plan.buffers) if b[0] == 0 and (b[2] > 2 or b[2] == floats)]
-    order.sort(key=lambda k: (plan.buffers[k][2], plan.buffers[k][3]))
-    group, end, kind = [], 0, 0
+    order = [k for k, b in enumerate(plan.buffers) if plan.in_ram(k) and (b[2] > 2 or b[2] == floats)]
+    order.sort(key=lambda k: (plan.buffers[k][2], plan.buffers[k][0], plan.buffers[k][3]))
+    group, end, kind, block = [], 0, 0, 0
     for k in order + [-1]:
-        _, _, dtype, offset, size = plan.buffers[k] if k >= 0 else (0, 0, 0, 0, 0)
-        if group and (dtype != kind or (offset >= end and dtype > 2)):
+        region, _, dtype, offset, size = plan.buffers[k] if k >= 0 else (0, 0, 0, 0, 0)
+        if group and (dtype != kind or region != block or (offset >= end and dtype > 2)):
             item = ITEMSIZE[kind]
             first = plan.buffers[group[0]][3]
             data = _zeros(kind, (end - first) // item)
@@ -120,7 +120,7 @@ def _places(plan, floats):
                 places[j] = data, (plan.buffers[j][3] - first) // item
             group = []
         end = max(end, offset + size) if group else offset + size
-        kind = dtype
+        kind, block = dtype, region
         group.append(k)
     at, _ = plan.sections["consts"]
     made = {}
