@@ -51,7 +51,7 @@ gen-check: $(BIN)/.dev ## fail if a generated file is stale
 sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 	$(RUN) tools/sizes.py
 
-bench: $(BIN)/.dev ## the numbers in the README
+bench: $(BIN)/.dev ## the numbers in the README, beside torch and JAX where they are installed (extra `bench`)
 	$(RUN) -m tools.bench
 	$(RUN) -m tools.bench.planner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -15,6 +15,19 @@ class Row(NamedTuple):
     value: float
     unit: str
     goal: float | None = None
+
+
+def markdown(rows: Sequence[Row]) -> list[str]:
+    """The lines of a table, or none."""
+
+    def number(value: float) -> str:
+        return f"{value:,.0f}".replace(",", " ") if abs(value) >= 1000 else f"{value:.3g}"
+
+    lines = [
+        f"| {r.what} | {number(r.value)} {r.unit} | {'' if r.goal is None else f'{number(r.goal)} {r.unit}'} |"
+        for r in rows
+    ]
+    return ["| what | measured | limit |", "| --- | --- | --- |", *lines] if lines else []
 
 
 def seconds_per_call(function: Callable[[], object], block_seconds: float = 0.02, blocks: int = 25) -> float:

@@ -1,4 +1,4 @@
-"""What a workload's step has to keep, counted without any planner: the goals that plans are measured against.
+"""What a workload's step has to keep and to do, counted without any planner: what plans and times are measured against.
 
 Saved activations are the bytes that a backward pass must find again if nothing is computed twice: inputs of products
 and of batch norms (each once), values of tanh, one bit an element for a ReLU, one byte an output for a pooling by
@@ -37,10 +37,10 @@ class Shape:
 
 
 class Counter:
-    """The operations of definitions.py on shapes; `saved_bytes` grows."""
+    """The operations of definitions.py on shapes; `saved_bytes` and `multiply_adds`, forward and backward, grow."""
 
     def __init__(self, itemsize: int) -> None:
-        self.itemsize, self.saved_bytes = itemsize, 0
+        self.itemsize, self.saved_bytes, self.multiply_adds = itemsize, 0, 0
         self._seen: list[Shape] = []
 
     def _save(self, x: Shape, needed: bool) -> None:
@@ -50,7 +50,9 @@ class Counter:
 
     def _product(self, shape: Any, x: Shape, w: Shape, b: Shape | None) -> Shape:
         self._save(x, w.needed)
-        return Shape(shape, x.needed or w.needed or (b is not None and b.needed))
+        y = Shape(shape, x.needed or w.needed or (b is not None and b.needed))
+        self.multiply_adds += math.prod(y.shape) * math.prod(w.shape[:-1]) * (1 + x.needed + w.needed)
+        return y
 
     def linear(self, x: Shape, w: Shape, b: Shape | None) -> Shape:
         return self._product((*x.shape[:-1], w.shape[-1]), x, w, b)
@@ -98,13 +100,25 @@ class Counter:
 
 
 @dataclass(frozen=True)
-class Bytes:
-    """Bytes of one step, by what they hold."""
+class Counts:
+    """Bytes of one step, by what they hold, and its multiply-adds."""
 
     state: int  # all parameters and the state of the network
+    trained: int  # of that, the trained parameters
     slots: int  # the optimizer's
     batch: int
     saved: int | None  # None where operations on shapes do not say it: gradients inside the loss
+    multiply_adds: int  # of products and convolutions (taps outside the image counted), forward and backward
+
+    @property
+    def moved(self) -> int:
+        """Read and written: state forward, what is trained twice more, slots and what is saved twice, the batch."""
+        return self.state + 2 * self.trained + 2 * self.slots + self.batch + 2 * (self.saved or 0)
+
+    @property
+    def held(self) -> int:
+        """Of parameters, state, slots and saved activations: what lies in some level of the caches."""
+        return self.state + self.slots + (self.saved or 0)
 
     @property
     def goal(self) -> int | None:
@@ -112,20 +126,23 @@ class Bytes:
         return None if self.saved is None else self.state + self.slots + self.batch + int(SHARE * self.saved)
 
 
-def counted(workload: Workload) -> Bytes:
-    """The bytes of a workload's step."""
+def counted(workload: Workload) -> Counts:
+    """The bytes and multiply-adds of a workload's step."""
     p, s, batches = workload.init()
     itemsize = np.dtype(workload.dtype).itemsize
     trained = {k for k in p if k.startswith(workload.trained)}
-    saved = None
+    saved, multiply_adds = None, workload.multiply_adds
     if workload.order == 1:
         counter = Counter(itemsize)
         shapes = {k: Shape(a.shape, k in trained) for k, a in p.items()}
         workload.loss(counter, shapes, s, tuple(Shape(a.shape) for a in batches[0]))
         saved = counter.saved_bytes
-    return Bytes(
+        multiply_adds = multiply_adds or counter.multiply_adds
+    return Counts(
         itemsize * sum(a.size for a in (*p.values(), *s.values())),
+        itemsize * sum(p[k].size for k in trained),
         itemsize * sum(p[k].size for k in trained) * SLOTS[workload.opt[0]],
         sum(a.nbytes for a in batches[0]),
         saved,
+        multiply_adds,
     )

@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from lazydiff.examples import digits
-
 BATCHES = 8
 Arrays = dict[str, np.ndarray]
 Init = Callable[[], tuple[Arrays, Arrays, list[tuple[np.ndarray, ...]]]]
@@ -46,6 +44,7 @@ class Workload:
     trained: str = ""
     dtype: type = np.float32
     order: int = 1
+    multiply_adds: int = 0  # of products, where they can't be counted op by op: gradients in the loss, or by hand
     tolerance: float = 2e-3  # of the losses of the first eight steps, relative
 
 
@@ -90,6 +89,8 @@ def images(rng: np.random.Generator, n: int, shape: tuple[int, int, int], classe
 
 
 def digit_batches(n: int) -> list[tuple[np.ndarray, ...]]:
+    from lazydiff.examples import digits  # here: a peer's cold start must not pay for lazydiff
+
     data, rng = digits.load_digits(), np.random.default_rng(1)
     x = np.concatenate([data.train_images, data.test_images]).reshape(-1, 64)
     y = np.concatenate([data.train_labels, data.test_labels])
@@ -311,6 +312,8 @@ for part, prefix in (("full", ""), ("last", "fc.")):
 # ---- w7: Burgers' equation at 1,000 points and 100 on the border, MLP 2-20x4-1 with tanh, Adam
 
 W7_SIZES, NU = [2, 20, 20, 20, 20, 1], 0.01 / np.pi
+# u, u_t, u_x and u_xx at 1,000 points and u at 100; each product forward and, backward, to both of its operands
+W7_PRODUCTS = 3 * (4 * 1000 + 100) * sum(a * b for a, b in pairwise(W7_SIZES))
 
 
 def w7_init(dtype: type) -> Init:
@@ -369,10 +372,16 @@ for dtype, bits, tolerance in ((np.float32, 32, 2e-3), (np.float64, 64, 1e-8)):
         opt=("adam", 1e-3),
         dtype=dtype,
         order=2,
+        multiply_adds=W7_PRODUCTS,
         tolerance=tolerance,
     )
 workload(
-    "w7_pinn_f32_taylor", "the same by hand, f32", loss=w7_taylor_loss, init=w7_init(np.float32), opt=("adam", 1e-3)
+    "w7_pinn_f32_taylor",
+    "the same by hand, f32",
+    loss=w7_taylor_loss,
+    init=w7_init(np.float32),
+    opt=("adam", 1e-3),
+    multiply_adds=W7_PRODUCTS,
 )
 
 
@@ -406,7 +415,16 @@ def w8_loss(b: Any, p: Any, s: Any, batch: Any, rate: float = 0.01, tasks: int =
     return b.mse(net([x - rate * y for x, y in zip(w, g, strict=True)], xq), yq)
 
 
-workload("w8_maml", "MAML, 25 tasks x 10 shots, second order", loss=w8_loss, init=w8_init, opt=("adam", 1e-3), order=2)
+# Products of one forward: 3 for the inner gradient, 3 for the query's, 4 for the gradient of the inner gradient
+workload(
+    "w8_maml",
+    "MAML, 25 tasks x 10 shots, second order",
+    loss=w8_loss,
+    init=w8_init,
+    opt=("adam", 1e-3),
+    order=2,
+    multiply_adds=10 * 25 * 10 * (40 + 40 * 40 + 40),
+)
 
 # ---- w9: a Hessian-vector product of an MLP's loss, one step of power iteration
 
@@ -432,4 +450,13 @@ def w9_loss(b: Any, p: Any, s: Any, batch: Any) -> Any:
     return b.ce(b.linear(h, p["l2.w"], p["l2.b"]), y)
 
 
-workload("w9_hvp", "Hessian-vector product, MLP 64-128-128-10", loss=w9_loss, init=w9_init, opt=("power",), order=2)
+# Forward 1, its tangent 2, to the layer below 1, its tangent 2, tangent of the weights' gradient 2
+workload(
+    "w9_hvp",
+    "Hessian-vector product, MLP 64-128-128-10",
+    loss=w9_loss,
+    init=w9_init,
+    opt=("power",),
+    order=2,
+    multiply_adds=8 * 32 * sum(a * b for a, b in pairwise(W9_SIZES)),
+)
