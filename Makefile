@@ -5,7 +5,7 @@ RUN := $(BIN)/python
 C_SOURCES := $(wildcard c_kernels/CMakeLists.txt c_kernels/include/*.h c_kernels/src/* lazydiff/*/csrc/*)
 PYTEST := $(RUN) -m pytest
 
-.PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench accuracy wheel clean
+.PHONY: help demo test test-tiny test-c test-mpy test-m4 test-oracle lint types layers gen gen-check sizes bench bench-m4 accuracy wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ sizes: $(BIN)/.dev build/.toolchains ## bytes of the C library on each target
 bench: $(BIN)/.dev ## the numbers in the README, beside torch and JAX where they are installed (extra `bench`)
 	$(RUN) -m tools.bench
 	$(RUN) -m tools.bench.planner
+
+bench-m4: $(BIN)/.dev build/.toolchains ## instructions of a training step on a Cortex-M4F, in QEMU
+	$(RUN) -m tools.bench.cortex_m
 
 accuracy: $(BIN)/.dev ## the worst error of each function over all floats; an hour or two
 	$(RUN) tools/accuracy.py

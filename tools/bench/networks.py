@@ -36,6 +36,24 @@ def resnet8(batch: int = 1) -> ld.Plan:
     return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=ld.argmax(logits, -1))
 
 
+def convolutions(groups: int) -> tuple[ld.Plan, dict[str, np.ndarray]]:
+    """The training step, batch 1, SGD, of three 3x3 convolutions of 16x16x16 images, and a batch of its inputs.
+
+    Each has a bias and a ReLU; `groups` 16 makes them depthwise. A mean over the image and a layer of 10 follow.
+    """
+    rng = np.random.default_rng(0)
+    x, y = ld.input("x", (1, 16, 16, 16)), ld.input("y", (1,), ld.i32)
+    t = x
+    for k in range(3):
+        drawn = rng.normal(size=(3, 3, 16 // groups, 16)) * np.sqrt(2 * groups / 144)
+        w, b = ld.param(f"w{k}", drawn.astype(np.float32)), ld.param(f"b{k}", np.zeros(16, np.float32))
+        t = ld.relu(ld.conv2d(t, w, padding=1, groups=groups) + b)
+    head = ld.param("head", rng.normal(size=(16, 10)).astype(np.float32) / 4)
+    loss = ld.cross_entropy(ld.global_avg_pool2d(t) @ head, y).mean()
+    batch = {"x": rng.normal(size=x.shape).astype(np.float32), "y": np.array([3], np.int32)}
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.01))), batch
+
+
 def unrolled(steps: int = 3000, train: bool = False) -> ld.Plan:
     """h <- tanh(h @ w), `steps` times, or its training step: about two, or six, plan steps for each."""
     h, w = ld.input("h", (1, 4)), ld.param("w", 0.5 * np.eye(4, dtype=np.float32))

@@ -63,11 +63,11 @@ def shape(step: Step) -> str:
     return " ".join(f"{k}{v}" for k, v in step.values.items() if v > 1 and not k.endswith("_step"))
 
 
-def _named(steps: tuple[Step, ...], begin: int, end: int) -> tuple[str, str]:
-    one = steps[begin]
-    kernel = one.declared.name if end == begin + 1 else f"{one.declared.name}+{steps[begin + 1].declared.name}"
-    text = shape(one) + (f" tile {one.tile_rows} | {shape(steps[begin + 1])}" if one.tile_rows else "")
-    return kernel, text
+def named(group: tuple[Step, ...]) -> tuple[str, str]:
+    """The kernels and shapes of steps that run as one."""
+    one = group[0]
+    text = shape(one) + (f" tile {one.tile_rows} | {shape(group[1])}" if one.tile_rows else "")
+    return "+".join(s.declared.name for s in group), text
 
 
 class Narrow:
@@ -148,7 +148,7 @@ def profile(plan: Plan, inputs: dict[str, np.ndarray], entry: int = 0) -> tuple[
         in_place = any(r.overlaps(w) for r in reads for w in writes)
         us = 1e6 * (n.seconds(in_place) - empty)
         n.run(1)
-        kernel, text = _named(n.entry.steps, begin, end)
+        kernel, text = named(steps)
         size = sum(plan.buffers[b].size_bytes for b in {b for s in steps for b in s.operands})
         found.append(Timed(begin, kernel, steps[0].label, text, size, sum(map(multiply_adds, steps)), us))
     n.narrow(0, len(n.entry.steps))
