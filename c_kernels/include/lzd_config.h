@@ -27,6 +27,15 @@
 #endif
 #endif
 
+/* Put before a function whose locals would only swell its caller's frame: a small core counts stack bytes. */
+#ifndef LZD_APART
+#if defined(__GNUC__)
+#define LZD_APART __attribute__((noinline))
+#else
+#define LZD_APART
+#endif
+#endif
+
 /* 1: the elementwise loops exist a second time for contiguous arguments, so that compilers vectorise them. 0 for small code. */
 #ifndef LZD_FAST_STRIDES
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'

@@ -75,73 +75,87 @@ static void copy(uint8_t *to, const uint8_t *from, int32_t stride, uint32_t size
 }
 
 typedef struct block {
-    const lzd_map *map;
+    lzd_map map;
     void *const *p;
     uint32_t at, begin;             /* first element of the block; first element of the rows being computed */
     uint32_t index[MAX_RANK];       /* its coordinates */
 } block;
 
+/* Without temporaries a block is as long as this: its values still lie in the nearest cache from one instruction to the next. */
+enum { LONG_BLOCK = 1024 };
+
 static const double zero = 0.0; /* what an input is outside its window, in every dtype */
 
-static inline slot find(const block *b, uint32_t number)
+/* Where the block begins in a slot. Elements are counted modulo the machine's addresses, so a negative stride is right too.
+ * `flat` says that there is at most one dimension and no window. */
+LZD_INLINE void find(const block *b, uint32_t number, slot *s, bool flat)
 {
-    const lzd_map *m = b->map;
-    slot s = {NULL, 1, LZD_COMPUTE_DTYPE, 0};
+    const lzd_map *m = &b->map;
     uint32_t operand = number;
-    int64_t element = b->at;
+    size_t element = b->at;
+    s->stride = 1;
+    s->dtype = LZD_COMPUTE_DTYPE;
     if (number < m->n_in) {
-        const uint32_t *item = m->inputs + (size_t)number * (2u + m->rank);
-        s.dtype = (uint8_t)item[0];
-        s.stride = m->rank != 0u ? (int32_t)item[1u + m->rank] : 0;
-        element = item[1];
+        const uint32_t *item = m->inputs + number * (2u + m->rank);
+        const uint32_t window_number = flat ? 0u : item[0] >> 8;
+        s->dtype = (uint8_t)item[0];
         if (number == m->tile) {
-            s.stride = 1;
-            element = b->at - b->begin;
-        } else if (item[0] >> 8 == 0u) {
-            for (uint32_t d = 0; d < m->rank; d++) {
-                element += (int64_t)b->index[d] * (int32_t)item[2u + d];
-            }
+            element -= b->begin;
         } else {
-            const uint32_t *window = m->windows + 2u * (size_t)m->rank * ((item[0] >> 8) - 1u);
-            for (uint32_t d = 0; d < m->rank; d++, window += 2) {
-                if (b->index[d] - window[0] >= window[1]) { /* below it the difference wraps round, beyond any extent */
-                    s.at = (uint8_t *)(uintptr_t)&zero;
-                    s.stride = 0;
-                    return s;
+            s->stride = (int32_t)item[1u + m->rank]; /* without dimensions there is one element, whatever is read here */
+            element = flat ? item[1] + element * (size_t)(ptrdiff_t)s->stride : item[1];
+            const uint32_t *window = m->windows + 2u * (size_t)m->rank * (window_number - 1u);
+            for (uint32_t d = 0; !flat && d < m->rank; d++, window += 2) {
+                uint32_t index = b->index[d];
+                if (window_number != 0u) {
+                    index -= window[0];
+                    if (index >= window[1]) { /* below it the difference wraps round, beyond any extent */
+                        s->at = (uint8_t *)(uintptr_t)&zero;
+                        s->stride = 0;
+                        return;
+                    }
                 }
-                element += (int64_t)(b->index[d] - window[0]) * (int32_t)item[2u + d];
+                element += index * (size_t)(ptrdiff_t)(int32_t)item[2u + d];
             }
         }
-    } else if (number < m->n_in + m->n_out) {
-        s.dtype = (uint8_t)m->outputs[number - m->n_in];
+    } else if (number - m->n_in < m->n_out) {
+        s->dtype = (uint8_t)m->outputs[number - m->n_in];
     } else {
         operand = m->n_in + m->n_out;
-        element = (int64_t)(number - operand) * m->block;
+        element = (size_t)(number - operand) * m->block;
     }
-    s.bit = (uint8_t)(element & 7);
-    s.at = (uint8_t *)b->p[operand] + (s.dtype == BITS ? element >> 3 : element * (int64_t)lzd_itemsize(s.dtype));
-    return s;
+    if (s->dtype == BITS) {
+        s->bit = (uint8_t)(element & 7u);
+        element >>= 3;
+    }
+    s->at = (uint8_t *)b->p[operand] + (element << lzd_itemshift(s->dtype));
 }
 
-static void run_block(const block *b, uint32_t n)
+LZD_INLINE void run_code(const block *b, uint32_t n, bool flat)
 {
-    for (uint32_t k = 0; k < b->map->n_instr; k++) {
-        const uint32_t word = b->map->code[2u * k], op = word & 0xFFu, arity = LZD_NAMED(lzd_op_arity)[op];
-        const slot d = find(b, word >> 8 & 0xFFu), a = find(b, word >> 16 & 0xFFu);
+    const uint32_t *const end = b->map.code + 2u * b->map.n_instr;
+    for (const uint32_t *code = b->map.code; code < end; code += 2) {
+        const uint32_t op = code[0] & 0xFFu, arity = LZD_NAMED(lzd_op_arity)[op];
+        slot s[4]; /* the target and the arguments, whose numbers are a byte each */
+        uint32_t numbers = code[0] >> 8 | code[1] << 24;
+        for (uint32_t k = 0; k <= arity; k++, numbers >>= 8) {
+            find(b, numbers & 0xFFu, &s[k], flat);
+        }
+        const slot *const second = &s[arity > 1u ? 2 : 1], *const third = &s[arity > 2u ? 3 : 1];
         if (op == OP_LOAD) {
-            load((T *)(void *)d.at, &a, n);
-        } else if (op == OP_STORE && a.dtype != LZD_COMPUTE_DTYPE) {
-            copy(d.at, a.at, a.stride, lzd_itemsize(d.dtype), n);
+            load((T *)(void *)s[0].at, &s[1], n);
+        } else if (op == OP_STORE && s[1].dtype != LZD_COMPUTE_DTYPE) {
+            copy(s[0].at, s[1].at, s[1].stride, lzd_itemsize(s[0].dtype), n);
         } else if (op == OP_STORE) {
-            store(&d, (const T *)(const void *)a.at, a.stride, n);
+            store(&s[0], (const T *)(const void *)s[1].at, s[1].stride, n);
         } else {
-            const slot second = arity > 1u ? find(b, word >> 24) : a;
-            const slot third = arity > 2u ? find(b, b->map->code[2u * k + 1u]) : a;
-            OPS[op]((T *)(void *)d.at, (const T *)(const void *)a.at, a.stride, (const T *)(const void *)second.at,
-                    second.stride, (const T *)(const void *)third.at, third.stride, n);
+            OPS[op]((T *)(void *)s[0].at, (const T *)(const void *)s[1].at, s[1].stride, (const T *)(const void *)second->at,
+                    second->stride, (const T *)(const void *)third->at, third->stride, n);
         }
     }
 }
+
+static LZD_APART void run_block(const block *b, uint32_t n) { run_code(b, n, false); }
 
 /* How many of n elements from `column` on come before the next border of the innermost window (low, extent). */
 static uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t n)
@@ -158,29 +172,42 @@ static uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t 
 
 void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
-    lzd_map map;
-    (void)lzd_map_words(v, LZD_NONE, &map);
-    block b = {&map, p, begin, begin, {0}};
-    const uint32_t width = map.rank != 0u ? map.dims[map.rank - 1u] : 1u; /* a block never leaves its innermost row */
-    uint32_t rest = begin;
-    for (uint32_t d = map.rank; d-- > 0u;) {
-        b.index[d] = rest % map.dims[d];
-        rest /= map.dims[d];
+    block b;
+    const lzd_map *const m = &b.map;
+    lzd_map_parts(v, &b.map);
+    b.p = p;
+    b.at = b.begin = begin;
+    const uint32_t most = m->n_temp != 0u || m->block > LONG_BLOCK ? m->block : LONG_BLOCK;
+#if LZD_FAST_STRIDES
+    if (v[6] <= 1u) { /* one dimension or none, no window */
+        for (uint32_t n; b.at < end; b.at += n) {
+            n = most < end - b.at ? most : end - b.at;
+            run_code(&b, n, true);
+        }
+        return;
     }
+#endif
+    uint32_t rest = begin;
+    for (uint32_t d = m->rank; d-- > 0u;) {
+        const uint32_t above = d == 0u || rest == 0u ? 0u : rest / m->dims[d]; /* a division costs more than all the rest */
+        b.index[d] = rest - above * m->dims[d];
+        rest = above;
+    }
+    const uint32_t last = m->rank - 1u, width = m->rank != 0u ? m->dims[last] : 1u; /* a block never leaves its innermost row */
     while (b.at < end) {
-        const uint32_t column = map.rank != 0u ? b.index[map.rank - 1u] : 0u;
+        const uint32_t column = m->rank != 0u ? b.index[last] : 0u;
         uint32_t n = width - column;
-        n = n < map.block ? n : map.block;
+        n = n < most ? n : most;
         n = n < end - b.at ? n : end - b.at;
-        for (const uint32_t *w = map.windows; w < map.outputs; w += 2u * map.rank) { /* it lies inside each window or outside */
-            n = before_border(w + 2u * (map.rank - 1u), column, n);
+        for (const uint32_t *w = m->windows; w < m->outputs; w += 2u * m->rank) { /* it lies inside each window or outside */
+            n = before_border(w + 2u * last, column, n);
         }
         run_block(&b, n);
         b.at += n;
-        if (map.rank != 0u) {
-            uint32_t d = map.rank - 1u;
+        if (m->rank != 0u) {
+            uint32_t d = last;
             b.index[d] += n;
-            while (d > 0u && b.index[d] == map.dims[d]) {
+            while (d > 0u && b.index[d] == m->dims[d]) {
                 b.index[d--] = 0;
                 b.index[d]++;
             }

@@ -44,8 +44,11 @@ static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const 
     }
     uint64_t extents[LZD_MAX_EXTENTS];
     kernel->extents(v, extents);
-    const uint64_t rows = extents[n];
-    CHECK(tile == 0u || (kernel->tiles && tile <= rows), LZD_ERROR_STEP);
+    uint64_t rows = 1u;
+    for (uint32_t k = 0; k < kernel->n_rows; k++) {
+        rows = sat_mul(rows, v[kernel->rows[k]]);
+    }
+    CHECK(tile == 0u || (kernel->n_rows != 0u && tile <= rows), LZD_ERROR_STEP);
     for (uint32_t k = 0; k < n; k++) {
         uint64_t elements = extents[k];
         CHECK(elements <= UINT32_MAX, LZD_ERROR_STEP);

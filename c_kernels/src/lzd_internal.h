@@ -25,7 +25,7 @@ enum { R_NAME, R_SIZE, R_USED, R_WORDS };
 enum { S_NAME, S_BUFFER, S_RANK, S_DIMS, S_INIT, S_CHECK, S_LOW, S_HIGH, S_WORDS };
 enum { E_NAME, E_STEP, E_N_STEPS, E_STEP_WORDS, E_INPUT, E_N_INPUTS, E_OUTPUT, E_N_OUTPUTS, E_UPDATE, E_N_UPDATES, E_WORDS };
 enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8, MAP = 1 };
-enum { LZD_MAX_EXTENTS = 8 }; /* operands and rows of a kernel with fixed operands */
+enum { LZD_MAX_EXTENTS = 8, LZD_MAX_ROW_FACTORS = 3 }; /* operands of a kernel with fixed operands; factors of its rows */
 enum { REGION_RAM, REGION_CONST, REGION_ZERO }; /* REGION_ZERO + k: the k-th region of RAM, the first being number 0 */
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
 enum { F32 = 1, F64, I32, U8, I8, BOOL, BITS };
@@ -40,21 +40,23 @@ typedef struct lzd_operand {
     uint8_t dtype; /* 0: the step's compute dtype */
 } lzd_operand;
 
-/* One declared kernel. `extents` writes each operand's elements and then the rows into `out` (saturating 64-bit). */
+/* One declared kernel. `extents` writes each operand's elements into `out` (saturating 64-bit). */
 typedef struct lzd_kernel {
     uint16_t number;
     uint8_t n_operands, n_attrs;
+    uint8_t n_rows, rows[LZD_MAX_ROW_FACTORS]; /* the attributes whose product is the rows; none: it has no rows */
     const lzd_operand *operands;
     const uint32_t *ranges; /* n_attrs pairs: low, high */
     void (*extents)(const uint32_t *v, uint64_t *out);
-    bool tiles;
     lzd_kernel_fn f32, f64; /* NULL: not in this build */
 } lzd_kernel;
 
 extern const lzd_kernel LZD_NAMED(lzd_kernels)[];
-extern const uint32_t LZD_NAMED(lzd_kernel_count);
-/* The row of a kernel in this build's table (lzd_plan.c), or NULL; all builds have the same rows. */
-const lzd_kernel *lzd_find_kernel(uint32_t number);
+/* By kernel number up to lzd_last_kernel: where its row is in the table, which all builds have in the same order; LZD_NO_KERNEL: nowhere. */
+extern const uint8_t LZD_NAMED(lzd_kernel_at)[];
+extern const uint32_t LZD_NAMED(lzd_last_kernel);
+enum { LZD_NO_KERNEL = 255 };
+const lzd_kernel *lzd_find_kernel(uint32_t number); /* lzd_plan.c: of this build's table, or NULL */
 const lzd_kernel *lzd_best_kernels(void); /* lzd_builds.c: the table of the fastest build that this machine runs */
 
 /* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
@@ -72,7 +74,9 @@ static inline uint64_t sat_mul(uint64_t a, uint64_t b)
 {
     return (a | b) >> 32 == 0u ? a * b : a == 0u || b == 0u ? 0u : UINT64_MAX;
 }
-static inline uint32_t lzd_itemsize(uint32_t dtype) { return dtype == F64 ? 8u : dtype == F32 || dtype == I32 ? 4u : 1u; }
+/* The base-2 logarithm of an element's bytes, two bits a dtype: F32 2, F64 3, I32 2, else 0 (BITS too). */
+static inline uint32_t lzd_itemshift(uint32_t dtype) { return 0xB8u >> 2u * (dtype & 7u) & 3u; }
+static inline uint32_t lzd_itemsize(uint32_t dtype) { return 1u << lzd_itemshift(dtype); }
 
 /* The parts of a `map` step's attribute words. */
 typedef struct lzd_map {
@@ -84,7 +88,27 @@ typedef struct lzd_map {
     const uint32_t *code;    /* n_instr pairs */
 } lzd_map;
 
-/* lzd_map.c. Splits attribute words; false if they are not exactly `n_words` (LZD_NONE: words checked before). */
+/* Of attribute words that have been checked: their parts, and how many elements there are. */
+static inline void lzd_map_parts(const uint32_t *v, lzd_map *out)
+{
+    out->n_in = v[0], out->n_out = v[1], out->n_temp = v[2], out->n_instr = v[3];
+    out->block = v[4], out->tile = v[5], out->rank = v[6] & 0xFFu;
+    out->dims = v + 7;
+    out->inputs = out->dims + out->rank;
+    out->windows = out->inputs + out->n_in * (2u + out->rank);
+    out->outputs = out->windows + (v[6] >> 8) * 2u * out->rank;
+    out->code = out->outputs + out->n_out;
+}
+static inline uint32_t lzd_map_size(const uint32_t *v)
+{
+    uint32_t elements = 1u;
+    for (uint32_t d = v[6] & 0xFFu; d > 0u; d--) {
+        elements *= v[6u + d];
+    }
+    return elements;
+}
+
+/* lzd_map.c. Splits attribute words; false if they are not exactly `n_words`. */
 bool lzd_map_words(const uint32_t *v, uint32_t n_words, lzd_map *out);
 uint64_t lzd_map_elements(const lzd_map *map); /* saturating */
 uint64_t lzd_bytes(uint64_t elements, uint32_t dtype); /* how many bytes elements take, saturating */
@@ -129,6 +153,8 @@ typedef struct lzd_spread {
     uint8_t *more[LZD_MAX_REGIONS > 1u ? LZD_MAX_REGIONS - 1u : 1u];
 } lzd_spread;
 
-void *lzd_place(const lzd_model *model, uint32_t buffer); /* where a buffer lies: RAM or consts; NULL for zeros */
+/* lzd_plan.c: where a region begins, 0 for zeros; and where a buffer lies, NULL for zeros. */
+uintptr_t lzd_base(const lzd_model *model, uint32_t region);
+void *lzd_place(const lzd_model *model, uint32_t buffer);
 
 #endif

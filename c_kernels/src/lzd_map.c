@@ -3,21 +3,12 @@
 
 bool lzd_map_words(const uint32_t *v, uint32_t n_words, lzd_map *out)
 {
-    if (n_words < 7u) {
+    if (n_words < 7u || v[0] > 255u || v[1] > 255u || v[2] > 255u || v[3] > 0xFFFFu || (v[6] & 0xFFu) > MAX_RANK ||
+        v[6] >> 8 > v[0] * (v[6] & 0xFFu)) {
         return false;
     }
-    out->n_in = v[0], out->n_out = v[1], out->n_temp = v[2], out->n_instr = v[3];
-    out->block = v[4], out->tile = v[5], out->rank = v[6] & 0xFFu;
-    const uint32_t n_windows = v[6] >> 8;
-    if (n_windows > out->n_in * out->rank || out->rank > MAX_RANK || out->n_in > 255u || out->n_out > 255u || out->n_temp > 255u || out->n_instr > 0xFFFFu) {
-        return false;
-    }
-    out->dims = v + 7;
-    out->inputs = out->dims + out->rank;
-    out->windows = out->inputs + out->n_in * (2u + out->rank);
-    out->outputs = out->windows + n_windows * 2u * out->rank;
-    out->code = out->outputs + out->n_out;
-    return n_words == LZD_NONE || n_words == (uint32_t)(out->code - v) + 2u * out->n_instr;
+    lzd_map_parts(v, out);
+    return n_words == (uint32_t)(out->code - v) + 2u * out->n_instr;
 }
 
 uint64_t lzd_map_elements(const lzd_map *map)

@@ -14,18 +14,20 @@ static bool same(const char *a, const char *b)
 
 static const char *name_at(const uint32_t *plan, uint32_t offset) { return (const char *)lzd_section(plan, H_STRINGS) + offset; }
 
+uintptr_t lzd_base(const lzd_model *model, uint32_t region)
+{
+    switch (region) {
+    case REGION_RAM: return (uintptr_t)model->ram;
+    case REGION_CONST: return (uintptr_t)lzd_section(model->plan, H_CONSTS);
+    case REGION_ZERO: return 0u;
+    default: return (uintptr_t)((const lzd_spread *)(const void *)model)->more[region - REGION_ZERO - 1u];
+    }
+}
+
 void *lzd_place(const lzd_model *model, uint32_t buffer)
 {
     const uint32_t *b = lzd_buffer_at(model->plan, buffer);
-    if (lzd_region(b) == REGION_RAM) {
-        return model->ram + b[1];
-    }
-    if (lzd_region(b) == REGION_CONST) {
-        /* The kernels take void *const *; what lies in a plan is only ever read (SPEC rule 2). */
-        union { const uint32_t *from; uint8_t *to; } cast = {lzd_section(model->plan, H_CONSTS)};
-        return cast.to + b[1];
-    }
-    return lzd_in_ram(b) ? ((const lzd_spread *)(const void *)model)->more[lzd_region(b) - REGION_ZERO - 1u] + b[1] : NULL;
+    return (void *)(lzd_base(model, lzd_region(b)) + b[1]);
 }
 
 uint32_t lzd_ram_bytes(const void *plan, size_t plan_bytes)
@@ -155,10 +157,6 @@ lzd_status lzd_read(const lzd_model *model, uint32_t symbol, void *to, size_t by
 
 const lzd_kernel *lzd_find_kernel(uint32_t number)
 {
-    for (uint32_t k = 0; k < lzd_kernel_count; k++) {
-        if (lzd_kernels[k].number == number) {
-            return &lzd_kernels[k];
-        }
-    }
-    return NULL;
+    const uint32_t at = number <= lzd_last_kernel ? lzd_kernel_at[number] : LZD_NO_KERNEL;
+    return at != LZD_NO_KERNEL ? lzd_kernels + at : NULL;
 }

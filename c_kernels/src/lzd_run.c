@@ -114,46 +114,59 @@ static lzd_status check_input(lzd_model *model, uint32_t symbol)
     return LZD_OK;
 }
 
-/* One step made ready: its function, operands, attributes and rows. */
+/* What each step of a run needs, found once. */
+typedef struct places {
+    uintptr_t base[REGION_ZERO + LZD_MAX_REGIONS]; /* by region */
+    const uint32_t *buffers;
+    const lzd_kernel *kernels;
+} places;
+
+/* One step made ready: its function, operands (in place for them), attributes and rows. */
 typedef struct ready {
+    void **p;
     lzd_kernel_fn run;
     const uint32_t *attrs;
     uint32_t rows;
-    void *p[MAX_OPERANDS];
 } ready;
 
-static void prepare(const lzd_model *model, const uint32_t *step, ready *r)
+/* Returns the step behind it. This is what a step costs beside its kernel, so it divides nothing and calls nothing. */
+static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, ready *r)
 {
-    const lzd_kernel *kernel = model->kernels + (lzd_find_kernel(step[0] & 0xFFFFu) - lzd_kernels);
-    const uint32_t n = step[1] & 0xFFFFu;
+    const uint32_t number = step[0] & 0xFFFFu, n_attrs = step[1] >> 16, *const buffers = at->buffers;
+    const lzd_kernel *kernel = at->kernels + lzd_kernel_at[number];
+    const uint32_t *operand = step + STEP_HEAD, *const v = operand + (step[1] & 0xFFFFu);
+    void **p = r->p;
     r->run = step[0] >> 16 == F64 ? kernel->f64 : kernel->f32;
-    r->attrs = step + STEP_HEAD + n;
-    for (uint32_t k = 0; k < n; k++) {
-        r->p[k] = lzd_place(model, step[STEP_HEAD + k]);
-    }
-    if (kernel->number == MAP) {
-        lzd_map map;
-        (void)lzd_map_words(r->attrs, LZD_NONE, &map);
-        r->rows = (uint32_t)lzd_map_elements(&map);
+    r->attrs = v;
+    do {
+        const uint32_t *b = buffers + B_WORDS * *operand++;
+        *p++ = (void *)(at->base[lzd_region(b)] + b[1]);
+    } while (operand != v);
+    uint32_t rows = 1u;
+    if (number == MAP) {
+        rows = lzd_map_size(v);
     } else {
-        uint64_t extents[LZD_MAX_EXTENTS];
-        kernel->extents(r->attrs, extents);
-        r->rows = (uint32_t)extents[kernel->n_operands];
+        for (uint32_t k = 0; k < kernel->n_rows; k++) {
+            rows *= v[kernel->rows[k]];
+        }
     }
+    r->rows = rows;
+    return v + n_attrs;
 }
 
-/* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Kept apart from the plain
- * loop so that only tiled plans pay its stack. */
-static void run_tiles(const lzd_model *model, const ready *product, const uint32_t *map_step, uint32_t tile)
+/* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Returns the step behind the map. */
+static LZD_APART const uint32_t *run_tiles(const places *at, const ready *product, const uint32_t *map_step, uint32_t tile)
 {
     ready map;
-    prepare(model, map_step, &map);
+    map.p = product->p + LZD_MAX_EXTENTS; /* no tiled step has more operands */
+    const uint32_t *const next = prepare(at, map_step, &map);
     const uint32_t columns = map.rows / product->rows;
     for (uint32_t row = 0; row < product->rows; row += tile) {
         const uint32_t end = product->rows - row < tile ? product->rows : row + tile;
         product->run(product->p, product->attrs, row, end);
         map.run(map.p, map.attrs, row * columns, end * columns);
     }
+    return next;
 }
 
 lzd_status lzd_run(lzd_model *model, uint32_t entry)
@@ -170,16 +183,22 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
     }
     const uint32_t *step = lzd_section(model->plan, H_STEPS) + e[E_STEP];
     const uint32_t *const end = step + e[E_STEP_WORDS];
+    places at;
+    at.kernels = model->kernels;
+    at.buffers = lzd_section(model->plan, H_BUFFERS);
+    for (uint32_t region = 0; region < REGION_ZERO + lzd_n_regions(model->plan); region++) {
+        at.base[region] = lzd_base(model, region);
+    }
+    void *operands[LZD_MAX_EXTENTS + MAX_OPERANDS];
     ready r;
+    r.p = operands;
     while (step < end) {
-        prepare(model, step, &r);
         const uint32_t tile = step[2];
-        step += lzd_step_words(step);
-        if (tile != 0u) {
-            run_tiles(model, &r, step, tile);
-            step += lzd_step_words(step);
-        } else {
+        step = prepare(&at, step, &r);
+        if (tile == 0u) {
             r.run(r.p, r.attrs, 0u, r.rows);
+        } else {
+            step = run_tiles(&at, &r, step, tile);
         }
     }
     return LZD_OK;

@@ -7,7 +7,6 @@ static void reduce_sum_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
     out[1] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
-    out[2] = 0;
 }
 
 static const lzd_operand reduce_max_operands[] = {{MODE_IN, 0}, {MODE_OUT, 0}};
@@ -16,7 +15,6 @@ static void reduce_max_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
     out[1] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
-    out[2] = 0;
 }
 
 static const lzd_operand reduce_min_operands[] = {{MODE_IN, 0}, {MODE_OUT, 0}};
@@ -25,7 +23,6 @@ static void reduce_min_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
     out[1] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
-    out[2] = 0;
 }
 
 static const lzd_operand argmax_operands[] = {{MODE_IN, 0}, {MODE_OUT, 3}};
@@ -34,7 +31,6 @@ static void argmax_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
     out[1] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
-    out[2] = 0;
 }
 
 static const lzd_operand cumsum_operands[] = {{MODE_IN, 0}, {MODE_OUT, 0}};
@@ -43,7 +39,6 @@ static void cumsum_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
     out[1] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]);
-    out[2] = 0;
 }
 
 static const lzd_operand matmul_nn_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -55,7 +50,6 @@ static void matmul_nn_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[4]), sat_mul((uint64_t)v[1], (uint64_t)v[2]));
     out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand matmul_nt_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -67,7 +61,6 @@ static void matmul_nt_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[4]), sat_mul((uint64_t)v[1], (uint64_t)v[2]));
     out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand matmul_tn_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -79,7 +72,6 @@ static void matmul_tn_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[4]), sat_mul((uint64_t)v[1], (uint64_t)v[2]));
     out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand matmul_nt_turned_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}, {MODE_SCRATCH, 0}};
@@ -92,7 +84,6 @@ static void matmul_nt_turned_extents(const uint32_t *v, uint64_t *out)
     out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
     out[3] = sat_mul(8u, (uint64_t)v[2]);
-    out[4] = 0;
 }
 
 static const lzd_operand conv2d_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -105,7 +96,6 @@ static void conv2d_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
     out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
     out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[4]);
 }
 
 static const lzd_operand conv2d_grad_x_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -118,7 +108,6 @@ static void conv2d_grad_x_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]);
     out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
     out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand conv2d_grad_w_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
@@ -131,7 +120,6 @@ static void conv2d_grad_w_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
     out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]);
     out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
-    out[3] = sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]);
 }
 
 static const lzd_operand max_pool_index_operands[] = {{MODE_IN, 0}, {MODE_OUT, 4}};
@@ -143,7 +131,6 @@ static void max_pool_index_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
     out[1] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[3]);
-    out[2] = sat_mul((uint64_t)v[0], (uint64_t)v[4]);
 }
 
 static const lzd_operand pool_gather_operands[] = {{MODE_IN, 0}, {MODE_IN, 4}, {MODE_OUT, 0}};
@@ -156,7 +143,6 @@ static void pool_gather_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
     out[1] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[3]);
     out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[4]);
 }
 
 static const lzd_operand pool_scatter_operands[] = {{MODE_IN, 0}, {MODE_IN, 4}, {MODE_OUT, 0}};
@@ -169,7 +155,6 @@ static void pool_scatter_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[3]);
     out[1] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[3]);
     out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand conv2d_grad_x_turned_operands[] = {
@@ -185,7 +170,6 @@ static void conv2d_grad_x_turned_extents(const uint32_t *v, uint64_t *out)
     out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
     out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
     out[3] = sat_mul(sat_mul(sat_mul(8u, (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[6]);
-    out[4] = 0;
 }
 
 static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
@@ -195,7 +179,6 @@ static void take_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
     out[1] = (uint64_t)v[2];
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[2]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[2]);
 }
 
 static const lzd_operand add_rows_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
@@ -205,7 +188,6 @@ static void add_rows_extents(const uint32_t *v, uint64_t *out)
     out[0] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[2]), (uint64_t)v[3]);
     out[1] = (uint64_t)v[2];
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
-    out[3] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
 }
 
 static const lzd_operand uniform_operands[] = {{MODE_IN, 3}, {MODE_OUT, 0}};
@@ -214,7 +196,6 @@ static void uniform_extents(const uint32_t *v, uint64_t *out)
 {
     out[0] = 4u;
     out[1] = (uint64_t)v[0];
-    out[2] = 0;
 }
 
 static const lzd_operand next_key_operands[] = {{MODE_IN, 3}, {MODE_OUT, 3}};
@@ -224,33 +205,36 @@ static void next_key_extents(const uint32_t *v, uint64_t *out)
     (void)v;
     out[0] = 4u;
     out[1] = 4u;
-    out[2] = 0;
 }
 
 const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
-    {1, 0, 0, NULL, NULL, NULL, false, LZD_NAMED(lzd_k_map_f32), LZD_NAMED(lzd_k_map_f64)},
-    {2, 2, 3, reduce_sum_operands, reduce_sum_ranges, reduce_sum_extents, false, LZD_NAMED(lzd_k_reduce_sum_f32), LZD_NAMED(lzd_k_reduce_sum_f64)},
-    {3, 2, 3, reduce_max_operands, reduce_max_ranges, reduce_max_extents, false, LZD_NAMED(lzd_k_reduce_max_f32), LZD_NAMED(lzd_k_reduce_max_f64)},
-    {4, 2, 3, reduce_min_operands, reduce_min_ranges, reduce_min_extents, false, LZD_NAMED(lzd_k_reduce_min_f32), LZD_NAMED(lzd_k_reduce_min_f64)},
-    {5, 2, 3, argmax_operands, argmax_ranges, argmax_extents, false, LZD_NAMED(lzd_k_argmax_f32), LZD_NAMED(lzd_k_argmax_f64)},
-    {6, 2, 4, cumsum_operands, cumsum_ranges, cumsum_extents, false, LZD_NAMED(lzd_k_cumsum_f32), LZD_NAMED(lzd_k_cumsum_f64)},
-    {10, 3, 6, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, true, LZD_NAMED(lzd_k_matmul_nn_f32), LZD_NAMED(lzd_k_matmul_nn_f64)},
-    {11, 3, 6, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, true, LZD_NAMED(lzd_k_matmul_nt_f32), LZD_NAMED(lzd_k_matmul_nt_f64)},
-    {12, 3, 6, matmul_tn_operands, matmul_tn_ranges, matmul_tn_extents, true, LZD_NAMED(lzd_k_matmul_tn_f32), LZD_NAMED(lzd_k_matmul_tn_f64)},
-    {13, 4, 6, matmul_nt_turned_operands, matmul_nt_turned_ranges, matmul_nt_turned_extents, false, LZD_NAMED(lzd_k_matmul_nt_turned_f32), LZD_NAMED(lzd_k_matmul_nt_turned_f64)},
-    {20, 3, 16, conv2d_operands, conv2d_ranges, conv2d_extents, true, LZD_NAMED(lzd_k_conv2d_f32), LZD_NAMED(lzd_k_conv2d_f64)},
-    {21, 3, 16, conv2d_grad_x_operands, conv2d_grad_x_ranges, conv2d_grad_x_extents, true, LZD_NAMED(lzd_k_conv2d_grad_x_f32), LZD_NAMED(lzd_k_conv2d_grad_x_f64)},
-    {22, 3, 16, conv2d_grad_w_operands, conv2d_grad_w_ranges, conv2d_grad_w_extents, true, LZD_NAMED(lzd_k_conv2d_grad_w_f32), LZD_NAMED(lzd_k_conv2d_grad_w_f64)},
-    {23, 2, 12, max_pool_index_operands, max_pool_index_ranges, max_pool_index_extents, true, LZD_NAMED(lzd_k_max_pool_index_f32), LZD_NAMED(lzd_k_max_pool_index_f64)},
-    {24, 3, 12, pool_gather_operands, pool_gather_ranges, pool_gather_extents, true, LZD_NAMED(lzd_k_pool_gather_f32), LZD_NAMED(lzd_k_pool_gather_f64)},
-    {25, 3, 12, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, true, LZD_NAMED(lzd_k_pool_scatter_f32), LZD_NAMED(lzd_k_pool_scatter_f64)},
-    {26, 4, 16, conv2d_grad_x_turned_operands, conv2d_grad_x_turned_ranges, conv2d_grad_x_turned_extents, false, LZD_NAMED(lzd_k_conv2d_grad_x_turned_f32), LZD_NAMED(lzd_k_conv2d_grad_x_turned_f64)},
-    {30, 3, 4, take_operands, take_ranges, take_extents, true, LZD_NAMED(lzd_k_take_f32), LZD_NAMED(lzd_k_take_f64)},
-    {31, 3, 4, add_rows_operands, add_rows_ranges, add_rows_extents, true, LZD_NAMED(lzd_k_add_rows_f32), LZD_NAMED(lzd_k_add_rows_f64)},
-    {40, 2, 2, uniform_operands, uniform_ranges, uniform_extents, false, LZD_NAMED(lzd_k_uniform_f32), LZD_NAMED(lzd_k_uniform_f64)},
-    {41, 2, 1, next_key_operands, next_key_ranges, next_key_extents, false, LZD_NAMED(lzd_k_next_key_f32), LZD_NAMED(lzd_k_next_key_f64)},
+    {1, 0, 0, 0, {0}, NULL, NULL, NULL, LZD_NAMED(lzd_k_map_f32), LZD_NAMED(lzd_k_map_f64)},
+    {2, 2, 3, 0, {0}, reduce_sum_operands, reduce_sum_ranges, reduce_sum_extents, LZD_NAMED(lzd_k_reduce_sum_f32), LZD_NAMED(lzd_k_reduce_sum_f64)},
+    {3, 2, 3, 0, {0}, reduce_max_operands, reduce_max_ranges, reduce_max_extents, LZD_NAMED(lzd_k_reduce_max_f32), LZD_NAMED(lzd_k_reduce_max_f64)},
+    {4, 2, 3, 0, {0}, reduce_min_operands, reduce_min_ranges, reduce_min_extents, LZD_NAMED(lzd_k_reduce_min_f32), LZD_NAMED(lzd_k_reduce_min_f64)},
+    {5, 2, 3, 0, {0}, argmax_operands, argmax_ranges, argmax_extents, LZD_NAMED(lzd_k_argmax_f32), LZD_NAMED(lzd_k_argmax_f64)},
+    {6, 2, 4, 0, {0}, cumsum_operands, cumsum_ranges, cumsum_extents, LZD_NAMED(lzd_k_cumsum_f32), LZD_NAMED(lzd_k_cumsum_f64)},
+    {10, 3, 6, 2, {0, 1}, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, LZD_NAMED(lzd_k_matmul_nn_f32), LZD_NAMED(lzd_k_matmul_nn_f64)},
+    {11, 3, 6, 2, {0, 1}, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, LZD_NAMED(lzd_k_matmul_nt_f32), LZD_NAMED(lzd_k_matmul_nt_f64)},
+    {12, 3, 6, 2, {0, 1}, matmul_tn_operands, matmul_tn_ranges, matmul_tn_extents, LZD_NAMED(lzd_k_matmul_tn_f32), LZD_NAMED(lzd_k_matmul_tn_f64)},
+    {13, 4, 6, 0, {0}, matmul_nt_turned_operands, matmul_nt_turned_ranges, matmul_nt_turned_extents, LZD_NAMED(lzd_k_matmul_nt_turned_f32), LZD_NAMED(lzd_k_matmul_nt_turned_f64)},
+    {20, 3, 16, 2, {0, 4}, conv2d_operands, conv2d_ranges, conv2d_extents, LZD_NAMED(lzd_k_conv2d_f32), LZD_NAMED(lzd_k_conv2d_f64)},
+    {21, 3, 16, 2, {0, 1}, conv2d_grad_x_operands, conv2d_grad_x_ranges, conv2d_grad_x_extents, LZD_NAMED(lzd_k_conv2d_grad_x_f32), LZD_NAMED(lzd_k_conv2d_grad_x_f64)},
+    {22, 3, 16, 3, {8, 9, 3}, conv2d_grad_w_operands, conv2d_grad_w_ranges, conv2d_grad_w_extents, LZD_NAMED(lzd_k_conv2d_grad_w_f32), LZD_NAMED(lzd_k_conv2d_grad_w_f64)},
+    {23, 2, 12, 2, {0, 4}, max_pool_index_operands, max_pool_index_ranges, max_pool_index_extents, LZD_NAMED(lzd_k_max_pool_index_f32), LZD_NAMED(lzd_k_max_pool_index_f64)},
+    {24, 3, 12, 2, {0, 4}, pool_gather_operands, pool_gather_ranges, pool_gather_extents, LZD_NAMED(lzd_k_pool_gather_f32), LZD_NAMED(lzd_k_pool_gather_f64)},
+    {25, 3, 12, 2, {0, 1}, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, LZD_NAMED(lzd_k_pool_scatter_f32), LZD_NAMED(lzd_k_pool_scatter_f64)},
+    {26, 4, 16, 0, {0}, conv2d_grad_x_turned_operands, conv2d_grad_x_turned_ranges, conv2d_grad_x_turned_extents, LZD_NAMED(lzd_k_conv2d_grad_x_turned_f32), LZD_NAMED(lzd_k_conv2d_grad_x_turned_f64)},
+    {30, 3, 4, 2, {0, 2}, take_operands, take_ranges, take_extents, LZD_NAMED(lzd_k_take_f32), LZD_NAMED(lzd_k_take_f64)},
+    {31, 3, 4, 2, {0, 1}, add_rows_operands, add_rows_ranges, add_rows_extents, LZD_NAMED(lzd_k_add_rows_f32), LZD_NAMED(lzd_k_add_rows_f64)},
+    {40, 2, 2, 0, {0}, uniform_operands, uniform_ranges, uniform_extents, LZD_NAMED(lzd_k_uniform_f32), LZD_NAMED(lzd_k_uniform_f64)},
+    {41, 2, 1, 0, {0}, next_key_operands, next_key_ranges, next_key_extents, LZD_NAMED(lzd_k_next_key_f32), LZD_NAMED(lzd_k_next_key_f64)},
 };
-const uint32_t LZD_NAMED(lzd_kernel_count) = 21;
+const uint8_t LZD_NAMED(lzd_kernel_at)[] = {
+    255, 0, 1, 2, 3, 4, 5, 255, 255, 255, 6, 7, 8, 9, 255, 255, 255, 255, 255, 255, 10, 11, 12, 13, 14, 15, 16, 255,
+    255, 255, 17, 18, 255, 255, 255, 255, 255, 255, 255, 255, 19, 20
+};
+const uint32_t LZD_NAMED(lzd_last_kernel) = 41;
 
 const uint8_t LZD_NAMED(lzd_op_arity)[] = {
     [1] = 1,
