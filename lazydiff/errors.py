@@ -1,5 +1,7 @@
 """Every error lazydiff raises: what and where, how much, what to try."""
 
+from collections.abc import Mapping
+
 
 class LazydiffError(Exception):
     """The parent of every error that lazydiff raises on purpose."""
@@ -20,14 +22,23 @@ class GraphError(LazydiffError):
 class BudgetError(LazydiffError):
     """The plan needs more bytes than `ram=` allows.
 
-    Attributes: `needed_bytes`, `budget_bytes`, `lower_bound_bytes` (no order-preserving placement can go below it).
+    Attributes: `needed_bytes`, `budget_bytes`, `lower_bound_bytes` (no order-preserving placement can go below it), of
+    all regions together; `needed_regions`, bytes by region of the least plan found, where `ram=` named regions.
     """
 
-    def __init__(self, message: str, needed_bytes: int, budget_bytes: int, lower_bound_bytes: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        needed_bytes: int,
+        budget_bytes: int,
+        lower_bound_bytes: int,
+        needed_regions: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__(message)
         self.needed_bytes = needed_bytes
         self.budget_bytes = budget_bytes
         self.lower_bound_bytes = lower_bound_bytes
+        self.needed_regions = dict(needed_regions or {})
 
 
 class PlanError(LazydiffError):

@@ -10,7 +10,7 @@ import numpy as np
 from lazydiff.errors import ExportError
 from lazydiff.export import c_source
 from lazydiff.export.c_source import ExampleRun
-from lazydiff.plan.model import Check, Entry, Plan, Region, Symbol
+from lazydiff.plan.model import Check, Entry, Plan, Symbol
 from lazydiff.run.session import Session
 
 SELFTEST_RUNS = 3
@@ -44,7 +44,7 @@ def export_c(
 
 def record(plan: Plan, entry: Entry, inputs: Sequence[Mapping[str, np.ndarray]]) -> ExampleRun:
     """Run an entry on each item of `inputs`, from the plan's first values; keep one output's value after each run."""
-    candidates = [s for s in entry.outputs if plan.buffers[s.buffer].region == Region.RAM]
+    candidates = [s for s in entry.outputs if plan.buffers[s.buffer].region.in_ram]
     if not candidates:
         raise ExportError(f"export_c: entry {entry.name!r} has no output in RAM to compare\n  try: entry='another'")
     output = next((s for s in candidates if s.name == "loss"), candidates[0])

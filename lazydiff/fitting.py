@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from lazydiff.entries import versions
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
-from lazydiff.memory.budgets.budget import LIMIT, require_fit
+from lazydiff.memory.budgets.budget import require_fit
+from lazydiff.memory.budgets.proofs import enough_bytes, enough_places
+from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.facts import Facts, facts
+from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.ordering.order import best_first
 from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.evict import work
-from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest, needed
+from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest
 from lazydiff.memory.variants import faster
 from lazydiff.passes.split_batch import Batch
 from lazydiff.plan.model import Plan
@@ -37,16 +40,30 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Entries, each in its versions, that share a store."""
+    """Entries, each in its versions, that share a store and the RAM there is."""
 
     steps: dict[str, Step]
+    ram: Ram
     store: Store
     unit: int  # bytes of alignment
     entries: list[list[Version]]
 
-    def room(self, budget: int | None) -> int:
-        """Bytes that a budget leaves for the area that entries take turns on; without one, none."""
-        return (budget or 0) // 8 * 8 - self.store.ram_bytes(self.unit)
+    @property
+    def room(self) -> int:
+        """Bytes that all regions leave for what entries take turns on."""
+        return sum(size // 8 * 8 for size in self.ram.sizes) - self.store.ram_bytes(self.unit)
+
+    def layout(self, lives: Sequence[Lifetimes]) -> Layout:
+        """Where everything lies if each entry runs so."""
+        if self.ram.names:
+            return spread_out(self.store.kept, lives, self.unit, self.ram)
+        return stacked(self.store.kept, lives, self.unit)
+
+    def beyond(self, lives: Sequence[Lifetimes]) -> list[int]:
+        """By entry: by how many bytes it exceeds the room if it runs so; 0 or less if it fits."""
+        if self.ram.names:
+            return self.layout(lives).beyond
+        return [each.placed(self.room).height - self.room for each in lives]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +101,27 @@ class Candidate:
         return max(self.choices, key=lambda c: c.lives.bound_bytes).entry.name
 
 
-def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
-    """The plan of the entries, within the budget for the least extra work. Raises BudgetError.
+def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
+    """The plan of the entries, within the RAM there is for the least extra work. Raises BudgetError.
 
     Where a step's micro-batches are "auto", whole and split ones compete. The entry with the highest bound is split
     further, as long as it is one that may be and the budget is not met without recomputation.
     """
-    limit = budget or LIMIT - 1
+
+    def size(c: Candidate) -> int:
+        return ram.missing(c.plan)
+
     fitting: list[Candidate] = []
     left: dict[str, list[int]] = {}
     now = dict(steps)
-    prepared = prepare(now, remake)
-    whole = smallest = candidate = _plain(prepared, budget)
+    prepared = prepare(now, ram, remake)
+    whole = smallest = candidate = _plain(prepared)
     while True:
-        smallest = min(smallest, candidate, key=lambda c: c.plan.ram_bytes)
-        if candidate.plan.ram_bytes <= limit:
+        smallest = min(smallest, candidate, key=size)
+        if size(candidate) <= 0:
             fitting.append(candidate)
             break
-        if remake and (found := _remade(prepared, candidate, limit)) is not None:
+        if remake and (found := _remade(prepared, candidate)) is not None:
             fitting.append(found)
         name = candidate.highest
         if name not in left:
@@ -109,34 +129,29 @@ def fit(steps: dict[str, Step], budget: int | None, remake: bool) -> Candidate:
         if not left[name]:
             break
         now[name] = replace(steps[name], micro_batches=left[name].pop(0))
-        prepared = prepare(now, remake)
-        candidate = _plain(prepared, budget)
+        prepared = prepare(now, ram, remake)
+        candidate = _plain(prepared)
     if fitting:
         return min(fitting, key=lambda c: c.work)
     if remake:
-        smallest = min(smallest, _lowest(prepared, candidate), key=lambda c: c.plan.ram_bytes)
-        if smallest.plan.ram_bytes <= limit:  # the search for the lowest met what the one for least work did not
+        smallest = min(smallest, _lowest(prepared, candidate), key=size)
+        if size(smallest) <= 0:  # the search for the lowest met what the one for least work did not
             return smallest
-    more = _splitting(steps, whole, smallest, limit)
+    more = _splitting(steps, whole, smallest, ram)
     if not remake:
-        again = _lowest(prepared, candidate).plan.ram_bytes
-        more.insert(0, ('recompute="auto"', smallest.plan.ram_bytes - again))
-    bound, why = _bound(prepared)
-    floor = f"{why} {bound:,} B" if candidate is whole else ""
-    proof = ""
-    if candidate is whole and prepared.room(limit) >= 0:  # else the error says it more simply
-        proof = floor if bound > limit else _searched(prepared, limit)
-    require_fit(smallest.plan, budget, proof=proof, least_bytes=smallest.plan.ram_bytes, floor=floor, more=more)
+        more.insert(0, ('recompute="auto"', size(smallest) - size(_lowest(prepared, candidate))))
+    floor, proof = _reasons(prepared) if candidate is whole else ("", "")
+    require_fit(smallest.plan, ram, proof=proof, searched=True, floor=floor, more=more)
     raise AssertionError("a plan that does not fit was let through")
 
 
-def prepare(steps: Mapping[str, Step], remake: bool) -> Prepared:
+def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
     """The entries as calls, in every version."""
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     made = [versions(store, name, s) for name, s in steps.items()]
     calls = [c for each in made for e in each for u in e.units for c in u.calls]
     unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
-    return Prepared(dict(steps), store, unit, [[_version(e, unit, remake) for e in each] for each in made])
+    return Prepared(dict(steps), ram, store, unit, [[_version(e, unit, remake) for e in each] for each in made])
 
 
 def _version(entry: EntryCalls, unit: int, remake: bool) -> Version:
@@ -150,40 +165,49 @@ def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Ch
     return Choice(version, list(schedule), entry, lifetimes(entry, order, prepared.unit))
 
 
-def _candidate(prepared: Prepared, choices: list[Choice], room: int) -> Candidate:
+def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
     """The plan, with faster kernels where their scratch fits the room, or what the plan takes anyway."""
-    room = max([room, *(c.lives.placed().height for c in choices)])
-    fast = [faster(c.entry, c.lives, room, prepared.unit) for c in choices]
-    return Candidate(lower(prepared.store, fast, prepared.unit), choices, prepared.steps, prepared.unit)
+    fast = [(c.entry, c.lives) for c in choices]
+    room = prepared.room if prepared.ram.limited else 0
+    if not prepared.ram.names:
+        room = max([room, *(c.lives.placed().height for c in choices)])
+    for n, c in enumerate(choices):
+
+        def fits(wide: Lifetimes, n: int = n) -> bool:
+            if not prepared.ram.names:
+                return wide.placed().height <= room
+            return max(prepared.beyond([wide if m == n else lives for m, (_, lives) in enumerate(fast)])) <= 0
+
+        fast[n] = faster(c.entry, c.lives, room, prepared.unit, fits)
+    layout = prepared.layout([lives for _, lives in fast])
+    return Candidate(lower(prepared.store, fast, layout, prepared.ram), choices, prepared.steps, prepared.unit)
 
 
-def _plain(prepared: Prepared, budget: int | None) -> Candidate:
+def _plain(prepared: Prepared) -> Candidate:
     """Each entry in the version and the order of the lowest bound; nothing runs twice for a budget's sake."""
     choices = []
     for each in prepared.entries:
         version = min(each, key=lambda v: peak(v.facts, v.plain))
         choices.append(_choose(prepared, version, version.plain))
-    return _candidate(prepared, choices, prepared.room(budget))
+    return _candidate(prepared, choices)
 
 
-def _remade(prepared: Prepared, plain: Candidate, budget: int) -> Candidate | None:
+def _remade(prepared: Prepared, plain: Candidate) -> Candidate | None:
     """With what is too much recomputed, for the least work; None if that was not found."""
-    room = prepared.room(budget)
-    choices = []
-    for each, choice in zip(prepared.entries, plain.choices, strict=True):
-        target = room
-        for tries in range(RETRIES + 1):
-            height = choice.lives.placed(room).height
-            if height <= room:
-                break
-            if tries:
-                target -= max(prepared.unit, height - room)
-            cheapest = _cheapest(prepared, each, target)
-            if cheapest is None or tries == RETRIES:
-                return None
-            choice = cheapest
-        choices.append(choice)
-    return _candidate(prepared, choices, room)
+    choices = list(plain.choices)
+    targets = [prepared.room] * len(choices)
+    for tries in range(RETRIES + 1):
+        beyond = prepared.beyond([c.lives for c in choices])
+        if max(beyond) <= 0:
+            return _candidate(prepared, choices)
+        for n, excess in enumerate(beyond):
+            if excess > 0:
+                targets[n] -= max(prepared.unit, excess) if tries else 0
+                choice = _cheapest(prepared, prepared.entries[n], targets[n]) if tries < RETRIES else None
+                if choice is None:
+                    return None
+                choices[n] = choice
+    return None
 
 
 def _cheapest(prepared: Prepared, each: list[Version], target: int) -> Choice | None:
@@ -198,47 +222,46 @@ def _lowest(prepared: Prepared, plain: Candidate) -> Candidate:
         tries = [(v, lowest(v.facts, v.orders)) for v in each]
         version, schedule = min(tries, key=lambda pair: peak(pair[0].facts, pair[1]))
         choices.append(_choose(prepared, version, schedule))
-    return min(plain, _candidate(prepared, choices, 0), key=lambda c: c.plan.ram_bytes)
+    return min(plain, _candidate(prepared, choices), key=lambda c: prepared.ram.missing(c.plan))
 
 
-def _bound(prepared: Prepared) -> tuple[int, str]:
-    """Bytes that every plan of these versions needs, and why."""
-    best = 0, ""
-    for each in prepared.entries:
-        least: tuple[int, str] | None = None
-        for v in each:
-            size, unit = needed(v.facts)
-            call = v.entry.units[unit].calls[-1] if unit >= 0 else None
-            where = f"{call.label or 'a step'} ({call.source})" if call else "the inputs"
-            words = f"what {where} of `{v.entry.name}` reads and writes takes {size:,} B, with parameters and state"
-            least = min(least or (size + 1, ""), (size, words))
-        assert least is not None
-        best = max(best, least, key=lambda found: found[0])
-    return best[0] + prepared.store.ram_bytes(prepared.unit), best[1]
+def _reasons(prepared: Prepared) -> tuple[str, str]:
+    """A sentence on what every plan needs, and one that proves that none fits, or "".
+
+    No proof where parameters and state alone are too much: the error says it more simply.
+    """
+    cases = [[(v.entry, v.facts) for v in each] for each in prepared.entries]
+    bound, floor = enough_bytes(cases, prepared.store.ram_bytes(prepared.unit))
+    if prepared.room < 0:
+        return floor, ""
+    if bound > prepared.ram.total:
+        return floor, floor
+    proof = enough_places(cases, prepared.store.kept, prepared.unit, prepared.ram) if prepared.ram.names else ""
+    return floor, proof or _searched(prepared)
 
 
-def _searched(prepared: Prepared, budget: int) -> str:
+def _searched(prepared: Prepared) -> str:
     """The proof that no order of an entry's calls, whatever it repeats, keeps to the budget; "" if there is none."""
     for each in prepared.entries:
-        if impossible([(v.facts, v.orders) for v in each], prepared.room(budget)):
+        if impossible([(v.facts, v.orders) for v in each], prepared.room):
             calls = max(len(v.orders[0]) for v in each)
             return f"all orders of the {calls} calls of `{each[0].entry.name}` were searched, with all repeats"
     return ""
 
 
-def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, budget: int) -> list[tuple[str, int]]:
+def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, ram: Ram) -> list[tuple[str, int]]:
     """What micro-batches would save where nobody asked for them: the first of a few numbers that fits, or the best.
 
     They are counted from the smallest plan without, as the message does.
     """
     name = plain.highest
-    best = smallest.plan.ram_bytes, 1
+    best = ram.missing(smallest.plan), 1
     for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
-        found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}, False), budget)
-        best = min(best, (found.plan.ram_bytes, parts))
-        if found.plan.ram_bytes <= budget:
+        found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}, ram, False))
+        best = min(best, (ram.missing(found.plan), parts))
+        if best[0] <= 0:
             break
-    return [(f"train_step(..., micro_batches={best[1]})", smallest.plan.ram_bytes - best[0])]
+    return [(f"train_step(..., micro_batches={best[1]})", ram.missing(smallest.plan) - best[0])]
 
 
 def _equal_parts(step: Step) -> list[int]:

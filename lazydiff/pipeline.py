@@ -14,7 +14,7 @@ from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
-from lazydiff.memory.budgets.budget import parse_bytes
+from lazydiff.memory.budgets.ram import parse_ram
 from lazydiff.memory.budgets.savings import savings, work
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.lower import Store
@@ -22,13 +22,13 @@ from lazydiff.ops.leaves import checked_name
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import Plan
-from lazydiff.plan.report import Report, Waits
+from lazydiff.plan.report import Asked, Report, Waits
 
 EntrySpec = Outputs | Step | Incremental
 
 
 def compile(  # noqa: A001 - the field's word
-    *, ram: int | str | None = None, recompute: str = "auto", **entries: EntrySpec
+    *, ram: Asked = None, recompute: str = "auto", **entries: EntrySpec
 ) -> Plan:
     """The plan of one or more entries that share parameters and one block of RAM.
 
@@ -41,18 +41,17 @@ def compile(  # noqa: A001 - the field's word
     """
     if recompute not in ("auto", "none"):
         raise GraphError(f'{user_line()}: recompute={recompute!r}; "auto" or "none"')
-    budget = parse_bytes(ram)
+    parse_ram(ram)
     if not entries:
         raise GraphError(f"{user_line()}: compile needs an entry, such as infer=tensor or train=ld.train_step(...)")
     steps = _as_steps(entries)
     _check_names(steps)
     _check_derivatives(steps)
-    return _compiled(steps, recompute == "auto", budget)
+    return _compiled(steps, recompute == "auto", ram)
 
 
-def _compiled(steps: dict[str, Step], remake: bool, ram: int | str | None) -> Plan:
-    budget = parse_bytes(ram)
-    found = fit(steps, budget, remake)
+def _compiled(steps: dict[str, Step], remake: bool, ram: Asked) -> Plan:
+    found = fit(steps, parse_ram(ram), remake)
     check(found.plan)
     return replace(found.plan, report=_report(steps, found, remake))
 

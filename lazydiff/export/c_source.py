@@ -18,7 +18,7 @@ from lazydiff.export.c_names import Macros, check_name, quoted
 from lazydiff.export.c_runtime import config_of, files_of, tables_of
 from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Region, Symbol
+from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Symbol
 
 _CONFIG = "lzd_config.h"
 _FIRST_ENTRY_WORD = 13  # of the header; then an entry's words for its first input and its first output
@@ -110,7 +110,7 @@ def _check_example(plan: Plan, example: ExampleRun) -> Entry:
         raise ExportError(f"self-test: the plan has no entry {example.entry!r}")
     entry = plan.entry(example.entry)
     output = next((s for s in entry.outputs if s.name == example.output), None)
-    if output is None or plan.buffers[output.buffer].region != Region.RAM:
+    if output is None or not plan.buffers[output.buffer].region.in_ram:
         raise ExportError(f"self-test: entry {entry.name!r} has no output {example.output!r} in RAM")
     if not example.inputs or len(example.inputs) != len(example.expected):
         raise ExportError(f"self-test: {len(example.inputs)} runs, {len(example.expected)} expected outputs; one each")

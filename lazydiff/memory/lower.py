@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from lazydiff.dtypes import Dtype, f64
 from lazydiff.graph.node import Tensor
+from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Value, View
-from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.memory.layout import Layout
+from lazydiff.plan.model import EXECUTOR_BYTES, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 ALIGN = 16
 
@@ -41,10 +43,14 @@ class Store:
         """True for a parameter or state that nothing updates."""
         return id(node) not in self._updated
 
+    @property
+    def kept(self) -> list[Value]:
+        """The parameters and state that lie in RAM, in the order of their names."""
+        return [v for v, node in sorted(self.leaves.values(), key=lambda p: p[0].label) if not self.in_flash(node)]
+
     def ram_bytes(self, unit: int) -> int:
         """Bytes of RAM in front of the area that entries take turns on: the executor's, parameters and state."""
-        kept = (v.size_bytes for v, node in self.leaves.values() if not self.in_flash(node))
-        return EXECUTOR_BYTES + sum(-(-size // unit) * unit for size in kept)
+        return EXECUTOR_BYTES + sum(-(-v.size_bytes // unit) * unit for v in self.kept)
 
 
 def alignment_unit(values: Sequence[Value]) -> int:
@@ -52,8 +58,8 @@ def alignment_unit(values: Sequence[Value]) -> int:
     return 8 if any(v.dtype == f64 for v in values) else 4
 
 
-def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: int) -> Plan:
-    """The plan: state first, then one area that all entries take turns on."""
+def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], layout: Layout, ram: Ram) -> Plan:
+    """The plan of entries whose values lie where the layout says."""
     buffers: list[Buffer] = []
     number: dict[int, int] = {}
     consts, init = bytearray(), bytearray()
@@ -70,15 +76,15 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         return len(section) - len(data)
 
     state = []
-    top = EXECUTOR_BYTES
+    kept = iter(layout.kept)
     for value, node in sorted(store.leaves.values(), key=lambda pair: pair[0].label):
         assert node.data is not None
         data, first = node.data.tobytes(), None
         if store.in_flash(node):
             at, region = pack(consts, data, value.dtype), Region.CONST
         else:
-            at, region = top, Region.RAM
-            top += -(-value.size_bytes // unit) * unit
+            place, at = next(kept)
+            region = RAM_REGIONS[place]
             first = pack(init, data, value.dtype) if any(data) else None
         buffer = put(value, Buffer(region, value.kind, value.dtype, at, value.size_bytes, node.name))
         state.append(Symbol(node.name, buffer, node.shape, first))
@@ -86,14 +92,10 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
         at = pack(consts, data, dtype)
         put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
 
-    height = top
-    least = max((lives.bound_bytes for _, lives in entries), default=0)
-    for _, lives in entries:
-        placed = lives.placed(least)
-        height = max(height, top + placed.height)
-        for shared, offset in zip(lives.places, placed.offsets, strict=True):
+    for (_, lives), places in zip(entries, layout.entries, strict=True):
+        for shared, (place, offset) in zip(lives.places, places, strict=True):
             for v in shared.values:
-                put(v, Buffer(Region.RAM, v.kind, v.dtype, top + offset, v.size_bytes, v.label))
+                put(v, Buffer(RAM_REGIONS[place], v.kind, v.dtype, offset, v.size_bytes, v.label))
 
     def operand(v: Value) -> int:
         if id(v) not in number:  # the new value of a state, in its place
@@ -128,5 +130,5 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], unit: i
             outputs.append(Symbol(n, operand(view.value), view.shape))
         updates = tuple((number[id(old)], number[id(new)]) for old, new in entry.updates)
         made.append(Entry(entry.name, inputs, tuple(outputs), steps, updates))
-    ram = -(-height // 8) * 8
-    return Plan(ram, ALIGN, tuple(buffers), tuple(state), tuple(made), bytes(consts), bytes(init))
+    blobs = bytes(consts), bytes(init)
+    return Plan(sum(layout.used), ALIGN, tuple(buffers), tuple(state), tuple(made), *blobs, ram.named(layout.used))

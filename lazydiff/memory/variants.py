@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from lazydiff.kernels.signature import extent_elements
@@ -15,10 +16,12 @@ from lazydiff.plan.model import Kind
 _VARIANTS: dict[int, Kernel] = {k.variant_of: k for k in KERNELS.values() if k.variant_of}
 
 
-def faster(entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int) -> tuple[EntryCalls, Lifetimes]:
+def faster(
+    entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int, fits: Callable[[Lifetimes], bool]
+) -> tuple[EntryCalls, Lifetimes]:
     """The entry with a faster variant at each step where its scratch fits `room_bytes` beside who is alive there.
 
-    Where the places reach beyond the room with all of them, the half that saves most work is tried, and so on.
+    Where it does not fit any more with all of them, the half that saves most work is tried, and so on.
     """
     alive = alive_bytes(lives.intervals, lives.steps)
     found = []
@@ -36,7 +39,7 @@ def faster(entry: EntryCalls, lives: Lifetimes, room_bytes: int, unit_bytes: int
         for old, unit in zip(lives.order, order, strict=True):
             unit.after = {new[id(u)] for u in old.after}
         wide = lifetimes(entry, order, unit_bytes)
-        if wide.placed().height <= room_bytes:
+        if fits(wide):
             return replace(entry, units=order), wide
         found = found[: len(found) // 2]
     return entry, lives

@@ -4,16 +4,19 @@ Works from the plan's steps alone, so its lower bound is independent of the plan
 writes it (parameters, state and inputs: from the start) to the last step that reads it (outputs, parameters and state:
 to the end). Bytes are counted as the union of live ranges, so an in-place output and its input, or a parameter and its
 new value, count once. A tiled step and its map run together and count as one moment.
+
+Addresses count through all regions of RAM, as if their used bytes lay one behind another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
-from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Entry, Kind, Plan, Region
+from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Entry, Kind, Plan, RamRegion
 
 _ORDER = (Kind.PARAMS, Kind.STATE, Kind.IO, Kind.WORK)  # who is named where two share bytes
 
@@ -22,6 +25,7 @@ _ORDER = (Kind.PARAMS, Kind.STATE, Kind.IO, Kind.WORK)  # who is named where two
 class Life:
     """One value in RAM: its place, and the steps `first`..`last` (both included) at which it must be kept.
 
+    `base` is the address at which its region begins.
     `is_new` marks the value that an entry leaves in a parameter's or state's place; it has the old value's name.
     `given` values (inputs, parameters, state) are there before the first step.
     """
@@ -32,11 +36,38 @@ class Life:
     last: int
     is_new: bool = False
     given: bool = False
+    base: int = 0
+
+    @property
+    def begin(self) -> int:
+        """The address of its first byte."""
+        return self.base + self.buffer.offset
+
+    @property
+    def end(self) -> int:
+        """The address behind its last byte."""
+        return self.base + self.buffer.end
+
+
+@dataclass(frozen=True, slots=True)
+class RegionUse:
+    """What an entry takes of a region of RAM: the bytes up to its last value's end, and those in use at the peak step.
+
+    `region` and `begin` are the plan's region and the address at which it begins.
+    """
+
+    region: RamRegion
+    begin: int
+    arena_bytes: int
+    peak_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class EntryLives:
-    """All values of an entry. `live_bytes[i]` is what must be in RAM while step i runs, executor included."""
+    """All values of an entry. `live_bytes[i]` is what must be in RAM while step i runs, executor included.
+
+    `arena_bytes` and `lower_bound_bytes` are those of all regions together.
+    """
 
     entry: Entry
     lives: tuple[Life, ...]
@@ -44,6 +75,7 @@ class EntryLives:
     peak_step: int
     lower_bound_bytes: int
     arena_bytes: int
+    regions: tuple[RegionUse, ...]
 
     @property
     def arena_over_bound(self) -> float:
@@ -52,16 +84,20 @@ class EntryLives:
 
     def alive(self, step: int) -> list[tuple[Life, int]]:
         """Who is in RAM while a step runs, greatest first, each with the bytes not already counted for another."""
-        here = [life for life in self.lives if life.first <= step <= life.last]
-        here.sort(key=lambda life: (_ORDER.index(life.buffer.kind), life.first, life.buffer.offset))
-        cuts = np.unique([at for life in here for at in (life.buffer.offset, life.buffer.end)])
-        sizes = np.diff(cuts)
-        owned = []
-        for life in here:
-            first, last = np.searchsorted(cuts, (life.buffer.offset, life.buffer.end)).tolist()
-            owned.append((life, int(sizes[first:last].sum())))
-            sizes[first:last] = 0  # each byte is counted for the first value that lies on it
-        return sorted(owned, key=lambda pair: (-pair[1], pair[0].buffer.offset))
+        return _owned(self.lives, step)
+
+
+def _owned(lives: Iterable[Life], step: int) -> list[tuple[Life, int]]:
+    here = [life for life in lives if life.first <= step <= life.last]
+    here.sort(key=lambda life: (_ORDER.index(life.buffer.kind), life.first, life.begin))
+    cuts = np.unique([at for life in here for at in (life.begin, life.end)])
+    sizes = np.diff(cuts)
+    owned = []
+    for life in here:
+        first, last = np.searchsorted(cuts, (life.begin, life.end)).tolist()
+        owned.append((life, int(sizes[first:last].sum())))
+        sizes[first:last] = 0  # each byte is counted for the first value that lies on it
+    return sorted(owned, key=lambda pair: (-pair[1], pair[0].begin))
 
 
 def union_bytes(ranges: Iterable[tuple[int, int]]) -> int:
@@ -101,12 +137,30 @@ def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
     live = _live_bytes(lives, count)
     peak = max(range(count), key=lambda i: (live[i], -i))
     peak = moments[peak][0] if entry.steps else 0
-    arena = max([EXECUTOR_BYTES, *(life.buffer.end for life in lives)])
+    regions = _region_uses(plan, lives, peak)
+    arena = sum(r.arena_bytes for r in regions)
     rounded = -(-arena // plan.align) * plan.align
     bound = max(live)
-    if rounded <= plan.ram_bytes:  # both are sizes of a RAM block, so both end at its alignment
+    if len(regions) == 1 and rounded <= plan.ram_bytes:  # both are sizes of a RAM block, so both end at its alignment
         arena, bound = rounded, -(-bound // plan.align) * plan.align
-    return EntryLives(entry, tuple(lives), tuple(live), peak, bound, arena)
+    return EntryLives(entry, tuple(lives), tuple(live), peak, bound, arena, regions)
+
+
+def _bases(plan: Plan) -> list[int]:
+    """The address at which each region of RAM begins."""
+    return [0, *accumulate(r.used_bytes for r in plan.regions)][:-1]
+
+
+def _region_uses(plan: Plan, lives: Iterable[Life], peak: int) -> tuple[RegionUse, ...]:
+    ends, inside = [EXECUTOR_BYTES], [EXECUTOR_BYTES]
+    ends += [0] * (len(plan.regions) - 1)
+    inside += [0] * (len(plan.regions) - 1)
+    for life in lives:
+        at = life.buffer.region.number
+        ends[at] = max(ends[at], life.buffer.end)
+    for life, owned in _owned(lives, peak):
+        inside[life.buffer.region.number] += owned
+    return tuple(RegionUse(*each) for each in zip(plan.regions, _bases(plan), ends, inside, strict=True))
 
 
 def _live_bytes(lives: Iterable[Life], count: int) -> list[int]:
@@ -115,12 +169,12 @@ def _live_bytes(lives: Iterable[Life], count: int) -> list[int]:
     RAM is cut where any value begins or ends; stepping through the entry, each piece counts the values that cover it.
     """
     lives = list(lives)
-    cuts = np.unique([0, EXECUTOR_BYTES, *(at for v in lives for at in (v.buffer.offset, v.buffer.end))])
+    cuts = np.unique([0, EXECUTOR_BYTES, *(at for v in lives for at in (v.begin, v.end))])
     sizes, cover = np.diff(cuts), np.zeros(len(cuts) - 1, np.int64)
     changes: list[list[tuple[int, slice]]] = [[] for _ in range(count + 1)]
     changes[0].append((1, slice(0, int(np.searchsorted(cuts, EXECUTOR_BYTES)))))
     for life in lives:
-        first, last = np.searchsorted(cuts, (life.buffer.offset, life.buffer.end)).tolist()
+        first, last = np.searchsorted(cuts, (life.begin, life.end)).tolist()
         changes[life.first].append((1, slice(first, last)))
         changes[life.last + 1].append((-1, slice(first, last)))
     live, total = [], 0
@@ -156,7 +210,7 @@ def _names(plan: Plan, entry: Entry) -> dict[int, str]:
 
 def _lives(plan: Plan, entry: Entry) -> list[Life]:
     end = max(0, len(entry.steps) - 1)
-    names, moments = _names(plan, entry), _moments(entry)
+    names, moments, bases = _names(plan, entry), _moments(entry), _bases(plan)
     replaced, renewed = {old for old, _ in entry.updates}, {new for _, new in entry.updates}
     state = {symbol.buffer for symbol in plan.state}
     at_start = state | {symbol.buffer for symbol in entry.inputs}
@@ -167,9 +221,9 @@ def _lives(plan: Plan, entry: Entry) -> list[Life]:
 
     def close(number: int, last: int) -> None:
         buffer = plan.buffers[number]
-        if buffer.region == Region.RAM:
-            given = number in at_start and number not in written
-            lives.append(Life(names[number], buffer, open_since[number][0], last, number in renewed, given))
+        if buffer.region.in_ram:
+            given, base = number in at_start and number not in written, bases[buffer.region.number]
+            lives.append(Life(names[number], buffer, open_since[number][0], last, number in renewed, given, base))
 
     for (first, last), step in zip(moments, entry.steps, strict=True):
         for number in step.reads:
@@ -181,4 +235,4 @@ def _lives(plan: Plan, entry: Entry) -> list[Life]:
             open_since[number] = (first, last)
     for number, (_, last) in open_since.items():
         close(number, end if number in kept else last)
-    return sorted(lives, key=lambda life: (life.buffer.offset, life.first, -life.last, life.name))
+    return sorted(lives, key=lambda life: (life.begin, life.first, -life.last, life.name))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Savings = Mapping[str, int]  # bytes by stage, in the planner's order
 Waits = tuple[tuple[str, str], ...]  # (parameter, why its gradient waits before the update)
+Asked = int | str | Mapping[str, int | str] | None  # a budget: what `compile(ram=...)` takes
 Work = tuple[int, int]  # multiply-adds: of the graph as written, and done
 
 
@@ -32,7 +33,7 @@ class Report:
     savings: Callable[[], Mapping[str, Savings]]
     work: Callable[[], Mapping[str, Work]]
     waits: Mapping[str, Waits]
-    again: Callable[[int | str | None], Plan]
+    again: Callable[[Asked], Plan]
 
     @property
     def extra_work(self) -> float:
@@ -69,7 +70,7 @@ class Swept:
     `least_bytes` is the RAM of the smallest plan that was found: `ram_bytes` where there is one.
     """
 
-    budget: int | str
+    budget: Asked
     ram_bytes: int | None
     least_bytes: int
     extra_work: float | None
@@ -98,7 +99,7 @@ def lower_bound(plan: Plan) -> int:
     return max((entry_lives(plan, e).lower_bound_bytes for e in plan.entries), default=EXECUTOR_BYTES)
 
 
-def sweep(plan: Plan, budgets: Sequence[int | str]) -> list[Swept]:
+def sweep(plan: Plan, budgets: Sequence[Asked]) -> list[Swept]:
     """The plan's entries compiled for each budget; see Plan.sweep."""
     if plan.report is None:
         raise PlanError(

@@ -8,7 +8,8 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.memory.budgets.boards import BOARDS
-from lazydiff.memory.budgets.budget import parse_bytes, require_fit
+from lazydiff.memory.budgets.budget import require_fit
+from lazydiff.memory.budgets.ram import parse_bytes, parse_ram
 
 
 def network(ram=None, batch=16, momentum=0.9, hidden=24, trainable=None, parts=None):
@@ -167,19 +168,19 @@ def test_a_budget_that_only_fits_without_optimizer_state_says_so():
 def test_a_caller_adds_a_proof_or_what_it_found():
     plan = network()
     with pytest.raises(ld.BudgetError, match="no plan can fit: matmul alone needs 9"):
-        require_fit(plan, plan.ram_bytes - 8, proof="matmul alone needs 9")
-    with pytest.raises(ld.BudgetError, match="none was ruled out: the least budget with a plan is 9,000 B"):
-        require_fit(plan, plan.ram_bytes - 8, least_bytes=9000)
+        require_fit(plan, parse_ram(plan.ram_bytes - 8), proof="matmul alone needs 9")
+    with pytest.raises(ld.BudgetError, match=r"none was ruled out: the least budget with a plan is [\d,]+ B"):
+        require_fit(plan, parse_ram(plan.ram_bytes - 8), searched=True)
     with pytest.raises(ld.BudgetError, match=r'recompute="auto" saves 2,000 B \(enough\)'):
-        require_fit(plan, plan.ram_bytes - 8, more=[('recompute="auto"', 2000)])
-    require_fit(plan, plan.ram_bytes)
-    require_fit(plan, None)
+        require_fit(plan, parse_ram(plan.ram_bytes - 8), more=[('recompute="auto"', 2000)])
+    require_fit(plan, parse_ram(plan.ram_bytes))
+    require_fit(plan, parse_ram(None))
 
 
 def test_a_plan_of_four_gib_is_refused_without_a_budget():
     plan = dataclasses.replace(network(), ram_bytes=2**32)
     with pytest.raises(ld.BudgetError, match="4,294,967,296 B"):
-        require_fit(plan, None)
+        require_fit(plan, parse_ram(None))
     x = ld.input("x", (1 << 16, 1 << 14))
     with pytest.raises(ld.BudgetError, match="ram= gives 4,294,967,295 B"):
         ld.compile(f=ld.cumsum(ld.tanh(x), 0) @ ld.transpose(x))

@@ -70,7 +70,7 @@ def nothing(monkeypatch):
     off = partial(fitting.versions, fused=False, repeated=False, spared=False)
     monkeypatch.setattr(fitting, "versions", off)
     monkeypatch.setattr(fitting, "orders", lambda known: [as_written(known)])
-    monkeypatch.setattr(fitting, "faster", lambda entry, lives, room, unit: (entry, lives))
+    monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
 
 
 @pytest.mark.parametrize("network", [residual, attention, recurrent])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazydiff.memory.placement.packing import Buffers, Decision, first_fit, search
-from lazydiff.memory.placement.place import Interval, _instance, fits, lower_bound, place
+from lazydiff.memory.placement.place import Interval, fits, instance, lower_bound, place
 from lazydiff.memory.placement.sections import contention, most_over_life, sections
 from tools.bench.planner.instances import (
     CAPACITY,
@@ -172,7 +172,7 @@ def _first_fit_plainly(intervals, order, tightest):
 @given(INTERVALS.flatmap(lambda i: st.tuples(st.just(i), st.permutations(range(len(i))))), st.booleans())
 def test_first_fit_takes_the_lowest_or_the_tightest_gap(case, tightest):
     intervals, order = case
-    buffers = _instance(intervals).buffers
+    buffers = instance(intervals).buffers
     offsets, height = first_fit(buffers, order, tightest)
     unit = intervals[0].size_bytes // int(buffers.size[0])
     assert (unit * offsets).tolist() == _first_fit_plainly(intervals, order, tightest)

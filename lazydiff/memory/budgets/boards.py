@@ -1,4 +1,7 @@
-"""Boards by PlatformIO's names -> the bytes of RAM that a plan may have there, for `compile(ram="pico")`."""
+"""Boards by PlatformIO's names -> the bytes of RAM that a plan may have there, for `compile(ram="pico")`.
+
+A board with several memories also has their names: `compile(ram="teensy41:dtcm+ocram")`.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +29,11 @@ _RAM: dict[str, tuple[int, int]] = {
 }
 
 BOARDS: dict[str, int] = {name: whole - left_out for name, (whole, left_out) in _RAM.items()}
+
+# The regions that a maker's linker script keeps apart, the fastest first, less what is left out of each: the stack, the
+# C library, the code that shares tightly coupled memory.
+REGIONS: dict[str, dict[str, int]] = {
+    "disco_f746ng": {"dtcm": 64 * _KIB, "sram": (240 + 16 - 16) * _KIB},
+    "nucleo_h743zi": {"dtcm": 128 * _KIB, "axi": (512 - 16) * _KIB, "sram": (128 + 128 + 32) * _KIB},  # SRAM1 to SRAM3
+    "teensy41": {"dtcm": (512 - 64) * _KIB, "ocram": (512 - 64) * _KIB},  # malloc and DMA buffers lie in OCRAM
+}

@@ -1,115 +1,83 @@
-"""`ram=` as a number of bytes, and the error that teaches when a plan does not fit."""
+"""The error that teaches when a plan does not fit."""
 
 from __future__ import annotations
 
-import operator
-import re
 from collections.abc import Sequence
-from fractions import Fraction
 
-from lazydiff.errors import BudgetError, GraphError
-from lazydiff.memory.budgets.boards import BOARDS
+from lazydiff.errors import BudgetError
+from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.budgets.remedies import remedies
-from lazydiff.plan.lifetimes import entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES, Plan, Region
-
-LIMIT = 2**32  # a plan's offsets have 32 bits
-_UNITS = {"": 1, "b": 1} | {
-    prefix + unit: base**power
-    for power, prefix in enumerate("kmgt", 1)
-    for unit, base in (("b", 1000), ("ib", 1024), ("", 1024))
-}
-
-
-def parse_bytes(ram: int | str | None) -> int | None:
-    """Bytes from 65536, "64 KiB" (1024 each), "64 kB" (1000 each), in any case, or a board's name such as "pico".
-
-    "64 K" is 64 KiB. None is no budget. Raises GraphError for anything else: below one byte, 4 GiB or more, no number,
-    an unknown unit or board (it names the nearest boards).
-    """
-    if ram is None:
-        return None
-    size: object = ram
-    if isinstance(ram, str):
-        found = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", ram)
-        name = ram.strip().lower().replace("-", "_")
-        if name in BOARDS:
-            return BOARDS[name]
-        if not found or found[2].lower() not in _UNITS:
-            raise GraphError(f"ram={ram!r} is no size and no board; {_nearest(name)}")
-        size = int(Fraction(found[1]) * _UNITS[found[2].lower()])
-    try:
-        if isinstance(size, bool):
-            raise TypeError
-        size_bytes = operator.index(size)  # type: ignore[arg-type]
-    except TypeError:
-        raise GraphError(f'ram={ram!r} is no whole number of bytes; write 65536 or "64 KiB"') from None
-    if size_bytes < 1:
-        raise GraphError(f"ram={ram!r}: a budget is at least 1 byte; ram=None is a plan without one")
-    if size_bytes >= LIMIT:
-        raise GraphError(f"ram={ram!r}: a plan has less than 4 GiB (its offsets have 32 bits); ram=None: no budget")
-    return size_bytes
-
-
-def _nearest(name: str) -> str:
-    import difflib  # for this error only
-
-    near = difflib.get_close_matches(name, sorted(BOARDS), n=3, cutoff=0.5)
-    sizes = 'write bytes as a number, "64 KiB" (1024 each) or "64 kB" (1000 each)'
-    if near and re.search("[a-z]", name):
-        return f"did you mean {' or '.join(repr(n) for n in near)}? Else {sizes}"
-    return f"{sizes}, or a board: {', '.join(sorted(BOARDS))}"
+from lazydiff.plan.lifetimes import EntryLives, entry_lives
+from lazydiff.plan.model import EXECUTOR_BYTES, Plan
 
 
 def require_fit(
     plan: Plan,
-    budget: int | None,
+    ram: Ram,
     *,
     proof: str = "",
-    least_bytes: int | None = None,
+    searched: bool = False,
     floor: str = "",
     more: Sequence[tuple[str, int]] = (),
 ) -> None:
-    """Raise BudgetError if the plan, the smallest that was found, needs more than the budget.
+    """Raise BudgetError if the plan, the smallest that was found, needs more than the budget gives.
 
     The message says how much, which entries, who is alive at the peak, whether it is proved that nothing fits (`proof`:
-    a sentence; without one `least_bytes`, the least budget for which there is a plan, and `floor`, a sentence on what
-    every plan needs), and what each remedy saves; `more` are remedies that the caller has tried: (what, bytes saved).
+    a sentence; without one, where the caller `searched`, the plan's bytes are the least budget with a plan, and `floor`
+    is a sentence on what every plan needs), and what each remedy saves; `more` are remedies that the caller has tried:
+    (what, bytes saved). Of several regions it is the last that a plan exceeds.
     """
-    if plan.ram_bytes < (LIMIT if budget is None else budget + 1):
+    missing = ram.missing(plan)
+    if missing <= 0:
         return
-    budget = LIMIT - 1 if budget is None else budget
-    kept = sum(b.size_bytes for b in (plan.buffers[s.buffer] for s in plan.state) if b.region == Region.RAM)
+    kept = sum(b.size_bytes for b in (plan.buffers[s.buffer] for s in plan.state) if b.region.in_ram)
     every = [entry_lives(plan, entry) for entry in plan.entries]
-    worst = max(every, key=lambda each: (each.arena_bytes, each.lower_bound_bytes))
+    worst = max(every, key=lambda each: (_needs(each, ram), each.lower_bound_bytes))
     bound = max(each.lower_bound_bytes for each in every)
-    missing = plan.ram_bytes - budget
+    gives = "ram= gives " + (_by_name(ram.by_name) or f"{ram.total:,} B")
+    used = {r.name: r.used_bytes for r in plan.named}
+    too_many = f"too many in {ram.names[-1]}" if ram.names else "too many"
     lines = [
-        f"`{worst.entry.name}` needs {plan.ram_bytes:,} B, ram= gives {budget:,} B ({missing:,} B too many); "
+        f"`{worst.entry.name}` needs {plan.ram_bytes:,} B, {gives} ({missing:,} B {too_many}); "
         f"parameters and state {kept:,} B, lower bound {bound:,} B"
     ]
-    if len(every) > 1:
-        needs = [(each.entry.name, each.arena_bytes) for each in every]
-        too = [f"`{n}` needs {b:,} B" for n, b in needs if b > budget]
-        fits = [f"`{n}` fits in {b:,} B" for n, b in needs if b <= budget]
-        lines.append("  " + "; ".join(too + fits))
+    needs = [(each.entry.name, _needs(each, ram)) for each in every]
+    too = [f"`{n}` needs {b:,} B" for n, b in needs if b > ram.total]
+    if len(every) > 1 and too:
+        lines.append("  " + "; ".join(too + [f"`{n}` fits in {b:,} B" for n, b in needs if b <= ram.total]))
     if worst.entry.steps:
         at = worst.peak_step
         step = worst.entry.steps[at]
-        alive = [f"{life.name} {owned:,}" for life, owned in worst.alive(at) if owned]
+        place = {r.begin: f" in {r.region.name}" for r in worst.regions} if ram.names else {}
+        alive = [f"{life.name} {owned:,}{place.get(life.base, '')}" for life, owned in worst.alive(at) if owned]
         rest = [f"and {len(alive) - 6} more"] if len(alive) > 6 else []
         lines.append(
             f"  peak at step {at + 1} of {len(worst.entry.steps)}: {step.label or step.declared.name}"
             f"{f' ({step.source})' if step.source else ''}   alive: {', '.join([*alive[:6], *rest])}"
         )
-    if not proof and EXECUTOR_BYTES + kept > budget:
+    if not proof and EXECUTOR_BYTES + kept > ram.total:
         proof = f"parameters, state and the executor's {EXECUTOR_BYTES} B alone are {EXECUTOR_BYTES + kept:,} B"
     if proof:
         lines.append(f"  no plan can fit: {proof}")
-    elif least_bytes is not None:
-        lines.append(f"  no plan was found, and none was ruled out: the least budget with a plan is {least_bytes:,} B")
+    elif searched:
+        least = _by_name(used) or f"{plan.ram_bytes:,} B"
+        lines.append(f"  no plan was found, and none was ruled out: the least budget with a plan is {least}")
         lines += [f"    {floor}"] if floor else []
-    said = [*more, *remedies(plan, worst, missing)]
-    words = [f"{what} saves {saved:,} B{' (enough)' if saved >= missing else ''}" for what, saved in said if saved > 0]
-    lines.append("  try: " + ("; ".join(words) or f"ram={plan.ram_bytes}, or a smaller network"))
-    raise BudgetError("\n".join(lines), plan.ram_bytes, budget, bound)
+    said = [(what, saved, True) for what, saved in more]
+    said += [(what, saved, not ram.names) for what, saved in remedies(plan, worst, missing)]  # else: who knows where
+    words = [
+        f"{what} saves {saved:,} B{' (enough)' if saved >= missing and sure else ''}"
+        for what, saved, sure in said
+        if saved > 0
+    ]
+    lines.append("  try: " + ("; ".join(words) or f"ram={used or plan.ram_bytes}, or a smaller network"))
+    raise BudgetError("\n".join(lines), plan.ram_bytes, ram.total, bound, used)
+
+
+def _needs(lives: EntryLives, ram: Ram) -> int:
+    """An entry's bytes; of several regions, where it may lie higher for another entry's sake, those of its peak."""
+    return lives.lower_bound_bytes if ram.names else lives.arena_bytes
+
+
+def _by_name(regions: dict[str, int]) -> str:
+    return " and ".join(f"{name} {size:,} B" for name, size in regions.items())

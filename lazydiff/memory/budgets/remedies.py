@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lazydiff.plan.lifetimes import EntryLives
-from lazydiff.plan.model import Kind, Plan, Region
+from lazydiff.plan.model import Kind, Plan
 
 Remedy = tuple[str, int]  # what to do, bytes it saves
 
@@ -23,12 +23,12 @@ def _slots(plan: Plan) -> dict[str, list[int]]:
     shapes = {}
     for s in plan.state:
         b = plan.buffers[s.buffer]
-        if b.kind == Kind.PARAMS and b.region == Region.RAM:
+        if b.kind == Kind.PARAMS and b.region.in_ram:
             found[s.name], shapes[s.name] = [], s.shape
     for s in plan.state:
         owner = s.name.rpartition(".")[0]
         b = plan.buffers[s.buffer]
-        if b.kind == Kind.STATE and b.region == Region.RAM and shapes.get(owner) == s.shape:
+        if b.kind == Kind.STATE and b.region.in_ram and shapes.get(owner) == s.shape:
             found[owner].append(s.buffer)
     return found
 
@@ -70,12 +70,16 @@ def _batch(plan: Plan, lives: EntryLives, missing: int) -> list[Remedy]:
     for step in lives.entry.steps:
         if from_batch.intersection(step.reads):
             from_batch.update(step.writes)
-    places = {(b.offset, b.size_bytes) for b in (plan.buffers[n] for n in from_batch) if b.kind in (Kind.WORK, Kind.IO)}
+    places = {
+        (b.region, b.offset, b.size_bytes)
+        for b in (plan.buffers[n] for n in from_batch)
+        if b.kind in (Kind.WORK, Kind.IO)
+    }
     kept = {plan.buffers[s.buffer].size_bytes for s in plan.state}  # a gradient has its parameter's size
     each = sum(
         owned // batch
         for life, owned in lives.alive(lives.peak_step)
-        if (life.buffer.offset, life.buffer.size_bytes) in places
+        if (life.buffer.region, life.buffer.offset, life.buffer.size_bytes) in places
         and life.buffer.size_bytes not in kept
         and life.buffer.size_bytes % batch == 0
     )

@@ -49,7 +49,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Instance:
+class Instance:
     """The intervals that take bytes, in units of a common divisor, those at a fixed offset last."""
 
     buffers: Buffers
@@ -79,7 +79,7 @@ def place(intervals: Sequence[Interval], steps: int, enough: int = 0, work: int 
     Of placements of equal height the first found is taken. Raises ValueError if two intervals of fixed offsets overlap.
     """
     bound = lower_bound(intervals, steps)
-    case = _instance(intervals)
+    case = instance(intervals)
     least = bound // case.unit
     offsets, height = _first_fits(case, least)
     refuted = least - 1
@@ -96,7 +96,7 @@ def fits(intervals: Sequence[Interval], capacity: int, node_limit: int) -> tuple
 
     NOT_DECIDED if `node_limit` placements of one interval did not tell.
     """
-    case = _instance(intervals)
+    case = instance(intervals)
     found = decide(case.buffers, case.length, capacity // case.unit, node_limit)
     whole = [i.at or 0 for i in intervals]
     for n, offset in zip(case.which, found.offsets, strict=False):
@@ -104,7 +104,8 @@ def fits(intervals: Sequence[Interval], capacity: int, node_limit: int) -> tuple
     return found.decision, whole if found.decision == Decision.YES else [], found.nodes
 
 
-def _instance(intervals: Sequence[Interval]) -> _Instance:
+def instance(intervals: Sequence[Interval]) -> Instance:
+    """What first fit and exact search work on. Raises ValueError if two intervals of fixed offsets overlap."""
     taking = [n for n, i in enumerate(intervals) if i.size_bytes > 0]
     which = sorted(taking, key=lambda n: intervals[n].at is not None)
     fixed = [n for n in which if intervals[n].at is not None]
@@ -115,7 +116,7 @@ def _instance(intervals: Sequence[Interval]) -> _Instance:
     start = np.array([intervals[n].start for n in which], np.int64)
     end = np.array([intervals[n].end for n in which], np.int64)
     first, after, count = sections(start.tolist(), end.tolist())
-    return _Instance(Buffers(size, first, after, count, at), start, end - start + 1, which, unit)
+    return Instance(Buffers(size, first, after, count, at), start, end - start + 1, which, unit)
 
 
 def _require_apart(fixed: Sequence[Interval]) -> None:
@@ -127,7 +128,7 @@ def _require_apart(fixed: Sequence[Interval]) -> None:
                 raise ValueError(f"intervals fixed at {b.at} and {a.at} overlap")
 
 
-def _orders(case: _Instance) -> list[tuple[Ints, ...]]:
+def orders(case: Instance) -> list[tuple[Ints, ...]]:
     """Keys of the orders, the most telling first; equals stand by number. One line is one order."""
     free = slice(case.buffers.count)
     size, start, length = case.buffers.size[free], case.start[free], case.length[free]
@@ -150,9 +151,9 @@ def _orders(case: _Instance) -> list[tuple[Ints, ...]]:
     ]
 
 
-def _first_fits(case: _Instance, least: int) -> tuple[Ints, int]:
+def _first_fits(case: Instance, least: int) -> tuple[Ints, int]:
     """The best of first fit in every order and by both gap rules; stops at the first that meets the bound."""
-    keys = _orders(case)
+    keys = orders(case)
     at_most = max(6, FIT_WORK // (len(case.which) ** 2 + 1))
     tries = [(key, tightest) for tightest in (False, True) for key in keys][:at_most]
     best: tuple[Ints, int] | None = None
@@ -166,7 +167,7 @@ def _first_fits(case: _Instance, least: int) -> tuple[Ints, int]:
     return best
 
 
-def _searched(case: _Instance, offsets: Ints, height: int, least: int, work: int) -> tuple[Ints, int, int]:
+def _searched(case: Instance, offsets: Ints, height: int, least: int, work: int) -> tuple[Ints, int, int]:
     """Bisects between the bound and a placement's height by exact search: the best placement, and what was refuted."""
     buffers = case.buffers
     nodes = work // (len(case.which) + buffers.sections)

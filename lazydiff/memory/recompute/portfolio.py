@@ -79,7 +79,13 @@ def lowest(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int
 
 
 def needed(facts: Facts) -> tuple[int, int]:
-    """Bytes that every schedule needs at once, and the unit that needs them (-1: none): a proven lower bound.
+    """Bytes that every schedule needs at once, and the unit that needs them (-1: none): a proven lower bound."""
+    sizes = [(sum(facts.sizes[v] for v in values), u) for values, u in held(facts)]
+    return max(sizes, key=lambda found: found[0])
+
+
+def held(facts: Facts) -> list[tuple[frozenset[int], int]]:
+    """By unit, the values that every schedule has alive at once, and the unit (-1: the inputs, at the start).
 
     When a unit first runs, what it reads and makes is alive, and of the entry's inputs those that units which must
     come later read. A value that it may make in the place of another counts once.
@@ -103,12 +109,11 @@ def needed(facts: Facts) -> tuple[int, int]:
             waits[n] -= 1
             if not waits[n]:
                 ready.append(n)
-    best = sum(facts.sizes[v] for v in facts.born), -1
+    found: list[tuple[frozenset[int], int]] = [(frozenset(facts.born), -1)]
     for u in range(len(needs)):
-        held = {*facts.reads[u], *facts.writes[u]} | {v for v, bit in inputs.items() if later[u] & bit}
-        shared = {new for _, new in facts.in_place[u]}
-        best = max(best, (sum(facts.sizes[v] for v in held - shared), u), key=lambda found: found[0])
-    return best
+        alive = {*facts.reads[u], *facts.writes[u]} | {v for v, bit in inputs.items() if later[u] & bit}
+        found.append((frozenset(alive - {new for _, new in facts.in_place[u]}), u))
+    return found
 
 
 def _exact(case: Case, budget: int, nodes: int) -> Answer:
