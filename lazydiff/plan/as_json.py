@@ -10,8 +10,20 @@ from lazydiff.dtypes import BY_NAME
 from lazydiff.errors import PlanError
 from lazydiff.kernels.table import KERNELS, TABLE_VERSION
 from lazydiff.plan.lifetimes import entry_lives
-from lazydiff.plan.model import FORMAT_VERSION, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
-from lazydiff.plan.show import report
+from lazydiff.plan.model import (
+    FORMAT_VERSION,
+    SEVERAL_REGIONS,
+    Buffer,
+    Check,
+    Entry,
+    Kind,
+    Plan,
+    RamRegion,
+    Region,
+    Step,
+    Symbol,
+)
+from lazydiff.plan.show import regions_of, report
 
 
 def to_json(plan: Plan) -> str:
@@ -33,10 +45,11 @@ def to_json(plan: Plan) -> str:
         return head | {"attrs": list(s.attrs), "tile_rows": s.tile_rows, "label": s.label, "source": s.source}
 
     document = {
-        "format": FORMAT_VERSION,
+        "format": plan.format,
         "table": TABLE_VERSION,
         "ram_bytes": plan.ram_bytes,
         "align": plan.align,
+        **({"regions": regions_of(plan)} if plan.named else {}),
         "buffers": [
             {"region": b.region.name, "kind": b.kind.name, "dtype": b.dtype.name}
             | {"offset": b.offset, "size_bytes": b.size_bytes, "label": b.label}
@@ -59,6 +72,7 @@ def _lives(plan: Plan, entry: Entry) -> dict[str, object]:
     lives = entry_lives(plan, entry)
     values = [
         {"name": v.name, "kind": v.buffer.kind.name.lower(), "offset": v.buffer.offset, "bytes": v.buffer.size_bytes}
+        | ({"region": lives.region(v)} if plan.named else {})
         | {"first_step": v.first, "last_step": v.last}
         for v in lives.lives
     ]
@@ -81,7 +95,7 @@ def from_json(text: str) -> Plan:
 
     try:
         d = json.loads(text)
-        if d["format"] != FORMAT_VERSION or d["table"] > TABLE_VERSION:
+        if d["format"] not in (FORMAT_VERSION, SEVERAL_REGIONS) or d["table"] > TABLE_VERSION:
             raise PlanError(f"plan: JSON of format {d['format']}, kernel table {d['table']}: not this lazydiff's")
         buffers = tuple(
             Buffer(Region[b["region"]], Kind[b["kind"]], BY_NAME[b["dtype"]], b["offset"], b["size_bytes"], b["label"])
@@ -98,6 +112,7 @@ def from_json(text: str) -> Plan:
             for e in d["entries"]
         )
         blobs = base64.b64decode(d["consts"]), base64.b64decode(d["init"])
-        return Plan(d["ram_bytes"], d["align"], buffers, symbols(d["state"]), entries, *blobs)
+        named = tuple(RamRegion(r["name"], r["size_bytes"], r["used_bytes"]) for r in d.get("regions", ()))
+        return Plan(d["ram_bytes"], d["align"], buffers, symbols(d["state"]), entries, *blobs, named)
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise PlanError(f"plan: the JSON is not a plan: {error!r}") from error

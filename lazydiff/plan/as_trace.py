@@ -59,6 +59,7 @@ def _values(lives: EntryLives) -> list[Event]:
         place = life.buffer
         head: Event = {"cat": place.kind.name.lower(), "name": life.name, "id": n}
         args = {"bytes": place.size_bytes, "offset": place.offset, "dtype": place.dtype.name}
+        args |= {"region": lives.region(life)} if len(lives.regions) > 1 else {}
         events.append({"ph": "b", "ts": begin * STEP_US // 2, "args": args} | head)
         events.append({"ph": "e", "ts": end * STEP_US // 2} | head)
     return events

@@ -78,6 +78,15 @@ class EntryLives:
     regions: tuple[RegionUse, ...]
 
     @property
+    def top(self) -> int:
+        """The address behind the last byte."""
+        return self.arena_bytes if len(self.regions) == 1 else self.regions[-1].begin + self.regions[-1].arena_bytes
+
+    def region(self, life: Life) -> str:
+        """The name of the region that a value lies in."""
+        return self.regions[life.buffer.region.number].region.name
+
+    @property
     def arena_over_bound(self) -> float:
         """1.0 when no placement of this step order can be smaller."""
         return self.arena_bytes / self.lower_bound_bytes

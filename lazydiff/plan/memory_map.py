@@ -1,4 +1,7 @@
-"""Draws a plan's RAM: addresses up, steps to the right, one rectangle per value; as text and as SVG."""
+"""Draws a plan's RAM: addresses up, steps to the right, one rectangle per value; as text and as SVG.
+
+Regions of RAM stand one on top of the other, the first at the bottom.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def _signs(lives: EntryLives) -> dict[Life, str]:
     used = dict.fromkeys(pools, 0)
     found: dict[Life, str] = {}
     given: dict[tuple[str, Buffer], str] = {}  # a value computed in two goes at one place keeps its sign
-    for life in sorted(lives.lives, key=lambda life: (life.first, life.buffer.offset)):
+    for life in sorted(lives.lives, key=lambda life: (life.first, life.begin)):
         kind, key = life.buffer.kind, (life.name, life.buffer)
         if key not in given:
             given[key] = pools[kind][used[kind] % len(pools[kind])]
@@ -34,12 +37,14 @@ def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[i
 
     Cuts less than half a row apart are joined up to a row; a step then shows who has most of the joined bytes.
     """
-    edges = {edge for life in lives.lives for edge in (life.buffer.offset, life.buffer.end)}
-    row = lives.arena_bytes / rows
+    edges = {edge for life in lives.lives for edge in (life.begin, life.end)}
+    row = lives.top / rows
+    floors = {use.begin for use in lives.regions}  # nothing is joined across them
     spans: list[tuple[int, int]] = []
-    for begin, end in pairwise(sorted({0, EXECUTOR_BYTES, lives.arena_bytes} | edges)):
+    for begin, end in pairwise(sorted({EXECUTOR_BYTES, lives.top} | floors | edges)):
         if (
             begin > EXECUTOR_BYTES
+            and begin not in floors
             and max(end - begin, spans[-1][1] - spans[-1][0]) < row / 2
             and end - spans[-1][0] <= row
         ):
@@ -50,12 +55,12 @@ def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[i
         most = [0] * max(1, len(lives.entry.steps))
         cells = ["#" if end <= EXECUTOR_BYTES else "."] * len(most)
         for life in sorted(lives.lives, key=lambda life: life.first):
-            shared = min(end, life.buffer.end) - max(begin, life.buffer.offset)
+            shared = min(end, life.end) - max(begin, life.begin)
             for step in range(life.first, life.last + 1 if shared > 0 else 0):
                 if shared >= most[step]:
                     most[step], cells[step] = shared, signs[life]
         text = "".join(cells)
-        if bands and bands[-1][2] == text:
+        if bands and bands[-1][2] == text and begin not in floors:
             begin = bands.pop()[0]
         bands.append((begin, end, text))
     return bands
@@ -73,23 +78,27 @@ def memory_map(plan: Plan, entry: str, width: int = 100, rows: int = 20) -> str:
     peak = lives.peak_step
     lines = [f"{entry}: steps 1 to {count} to the right, bytes up; . free, peak between the bars"]
     bands = _bands(lives, signs, rows)
+    names = {use.begin: use.region.name for use in lives.regions if use.arena_bytes} if plan.named else {}
+    base = 0
     for begin, end, cells in reversed(bands):
         parts = ["".join(c * columns for c in part) for part in (cells[:peak], cells[peak], cells[peak + 1 :])]
         text = "|".join(parts)
-        height = max(1, round((end - begin) / lives.arena_bytes * rows))
-        lines += [f"{'':>9} {text}"] * (height - 1) + [f"{number(begin):>9} {text}"]
+        height = max(1, round((end - begin) / lives.top * rows))
+        base = max(use.begin for use in lives.regions if use.begin <= begin)
+        lines += [f"{'':>9} {text}"] * (height - 1) + [f"{number(begin - base):>9} {text}"]
+        lines += [f"{'':>9} {names[begin]:-<{len(text)}}"] if begin in names else []
     return "\n".join([*lines, *wrapped(" " * 10, _explained(signs, {c for *_, b in bands for c in b}), max(60, width))])
 
 
 def _explained(signs: dict[Life, str], drawn: set[str]) -> list[str]:
     """The legend's words: a word per sign drawn, then how many values were too small to draw."""
-    kept = union_bytes((x.buffer.offset, x.buffer.end) for x in signs if signs[x] == _KEPT)
+    kept = union_bytes((x.begin, x.end) for x in signs if signs[x] == _KEPT)
     words = [f"# executor {EXECUTOR_BYTES}", *([f"{_KEPT} params and state {number(kept)}"] if kept else [])]
     small: dict[tuple[str, int], int] = {}
-    for life in sorted(signs, key=lambda life: (life.buffer.kind != Kind.IO, life.first, life.buffer.offset)):
+    for life in sorted(signs, key=lambda life: (life.buffer.kind != Kind.IO, life.first, life.begin)):
         word = f"{signs[life]} {life.name} {number(life.buffer.size_bytes)}"
         if signs[life] not in drawn:
-            small[life.name, life.buffer.offset] = life.buffer.size_bytes
+            small[life.name, life.begin] = life.buffer.size_bytes
         elif signs[life] != _KEPT and word not in words:
             words.append(word)
     if small:
@@ -179,17 +188,18 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         _text(_LEFT, top + 40, f"{ratio}, arena / lower bound {lives.arena_over_bound:.3f}", 12, _SOFT),
         f'<rect x="{_LEFT}" y="{y0}" width="{_px(count * wide)}" height="{_PLOT_HEIGHT}" fill="#f5f7fa"/>',
     ]
-    for byte in _ticks(plan.ram_bytes):
+    for byte, label, stroke in _lines(plan, lives):
         y = y_of(byte)
-        out.append(f'<line x1="{_LEFT}" y1="{_px(y)}" x2="{_px(x_of(count))}" y2="{_px(y)}" stroke="#dde3ea"/>')
-        label = f"{byte // 1024} KiB" if byte and byte % 1024 == 0 else f"{byte} B"
+        out.append(f'<line x1="{_LEFT}" y1="{_px(y)}" x2="{_px(x_of(count))}" y2="{_px(y)}" stroke="{stroke}"/>')
         out.append(_text(_LEFT - 8, y + 4, label, 11, _SOFT, ' text-anchor="end"'))
     out += _box((x_of(0), x_of(count)), (y_of(EXECUTOR_BYTES), floor), "executor", "", f"executor: {EXECUTOR_BYTES} B")
     for life, (begin, end) in zip(lives.lives, spans(lives), strict=True):
         place = life.buffer
         facts = f"{life.name}: {number(place.size_bytes)} B {place.dtype.name}, {place.kind.name.lower()}"
-        facts += f"\nbytes {number(place.offset)} to {number(place.end - 1)}, steps {life.first + 1} to {life.last + 1}"
-        sides = (x_of(begin / 2), x_of(end / 2)), (y_of(place.end), y_of(place.offset))
+        facts += f"\nbytes {number(place.offset)} to {number(place.end - 1)}"
+        facts += f" of {lives.region(life)}" if plan.named else ""
+        facts += f", steps {life.first + 1} to {life.last + 1}"
+        sides = (x_of(begin / 2), x_of(end / 2)), (y_of(life.end), y_of(life.begin))
         out += _box(*sides, place.kind.name.lower(), "" if life.is_new else life.name, facts)
     if peak:
         x = x_of(lives.peak_step)
@@ -206,6 +216,14 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         elif index % max(1, count // 20) == 0:
             out.append(_text(middle, floor + 18, str(index + 1), 10, fill, ' text-anchor="middle"'))
     return out, _TOP + _PLOT_HEIGHT + (_BOTTOM_NAMED if named else _BOTTOM_BARE)
+
+
+def _lines(plan: Plan, lives: EntryLives) -> list[tuple[int, str, str]]:
+    """The lines across a panel: address, label, colour; at round numbers, or where a region with a name begins."""
+    if plan.named:
+        return [(use.begin, _cut(use.region.name, 10), _SOFT) for use in lives.regions if use.region.used_bytes]
+    ticks = _ticks(plan.ram_bytes)
+    return [(b, f"{b // 1024} KiB" if b and b % 1024 == 0 else f"{b} B", "#dde3ea") for b in ticks]
 
 
 def _ticks(ram_bytes: int) -> range:

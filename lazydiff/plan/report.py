@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lazydiff.errors import BudgetError, PlanError
@@ -52,7 +52,8 @@ def extra_percent(work: Work) -> float:
 class Peak:
     """The moment at which a plan needs the most bytes. `alive` has (name, kind, bytes), greatest first.
 
-    `step` counts from 0. `bytes` are those in use while it runs, parameters, state and the executor's included.
+    `step` counts from 0. `bytes` are those in use while it runs, parameters, state and the executor's included;
+    `regions` has them by region of RAM, where those have names, and `where` the region of each that is alive.
     """
 
     entry: str
@@ -61,6 +62,8 @@ class Peak:
     source: str
     bytes: int
     alive: tuple[tuple[str, str, int], ...]
+    regions: Mapping[str, int] = field(default_factory=dict)
+    where: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,16 @@ def peak(plan: Plan) -> Peak:
     lives = max((entry_lives(plan, e) for e in plan.entries), key=lambda each: each.lower_bound_bytes)
     at = lives.peak_step
     step = lives.entry.steps[at] if lives.entry.steps else None
-    alive = tuple((life.name, life.buffer.kind.name.lower(), owned) for life, owned in lives.alive(at) if owned)
+    owners = [(life, owned) for life, owned in lives.alive(at) if owned]
     return Peak(
         lives.entry.name,
         at,
         (step.label or step.declared.name) if step else "",
         step.source if step else "",
         lives.live_bytes[at],
-        alive,
+        tuple((life.name, life.buffer.kind.name.lower(), owned) for life, owned in owners),
+        {use.region.name: use.peak_bytes for use in lives.regions} if plan.named else {},
+        tuple(lives.region(life) for life, _ in owners) if plan.named else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lazydiff.plan.codec import encode
-from lazydiff.plan.lifetimes import EntryLives, entry_lives
+from lazydiff.plan.lifetimes import EntryLives, RegionUse, entry_lives
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Kind, Plan, Step, Symbol
 from lazydiff.plan.report import Report, extra_percent
 from lazydiff.plan.segments import kept_states
@@ -62,15 +62,23 @@ def _entry_report(plan: Plan, entry: Entry) -> dict[str, object]:
         "at_peak": by_kind(lives),
         "alive": [
             {"name": life.name, "kind": life.buffer.kind.name.lower(), "bytes": owned}
+            | ({"region": lives.region(life)} if plan.named else {})
             for life, owned in lives.alive(lives.peak_step)
         ],
         "inputs": _io(plan, entry.inputs),
         "outputs": _io(plan, entry.outputs),
-    }
+    } | ({"regions": {r.region.name: _use(r) for r in lives.regions}} if plan.named else {})
+
+
+def _use(use: RegionUse) -> dict[str, int]:
+    return {"arena_bytes": use.arena_bytes, "peak_bytes": use.peak_bytes}
 
 
 def report(plan: Plan) -> dict[str, object]:
-    """The numbers of `table` as one JSON-able dict; sizes in bytes, steps counted from 0."""
+    """The numbers of `table` as one JSON-able dict; sizes in bytes, steps counted from 0.
+
+    Regions of RAM stand in it where they have names.
+    """
     lives = [entry_lives(plan, entry) for entry in plan.entries]
     return {
         "ram_bytes": plan.ram_bytes,
@@ -79,7 +87,12 @@ def report(plan: Plan) -> dict[str, object]:
         "const_bytes": len(plan.consts),
         "init_bytes": len(plan.init),
         "entries": {entry.name: _entry_report(plan, entry) for entry in plan.entries},
-    }
+    } | ({"regions": regions_of(plan)} if plan.named else {})
+
+
+def regions_of(plan: Plan) -> list[dict[str, str | int]]:
+    """The plan's regions of RAM: name, the bytes that it may take there, and those that it does."""
+    return [{"name": r.name, "size_bytes": r.size_bytes, "used_bytes": r.used_bytes} for r in plan.regions]
 
 
 def table(plan: Plan) -> str:
@@ -91,8 +104,10 @@ def table(plan: Plan) -> str:
     flash = flash_bytes(plan)
     code = flash - len(plan.consts) - len(plan.init)
     widths = [max(12, len(entry.name) + 2) for entry in plan.entries]
+    most = max((len(r.name) for r in plan.named), default=0)
     lines = [
-        f"RAM   {number(plan.ram_bytes):>9} B   everything that changes, in one block for {_names(plan.entries)}",
+        f"RAM   {number(plan.ram_bytes):>9} B   everything that changes, in {_blocks(plan)} for {_names(plan.entries)}",
+        *(f"  {r.name:<{most}} {number(r.used_bytes):>9} of {number(r.size_bytes)} B" for r in plan.named),
         f"flash {number(flash):>9} B   steps and tables {number(code)}, constants {number(len(plan.consts))}, "
         f"first values {number(len(plan.init))}",
         "",
@@ -101,6 +116,8 @@ def table(plan: Plan) -> str:
     kinds = [by_kind(each) for each in lives]
     for kind in KINDS:
         lines.append(_row(f"  {kind}", [number(k[kind]) for k in kinds], widths))
+    for n, r in enumerate(plan.named):
+        lines.append(_row(f"  in {r.name}", [number(each.regions[n].peak_bytes) for each in lives], widths))
     lines += [
         _row("lower bound", [number(each.lower_bound_bytes) for each in lives], widths),
         _row("arena", [number(each.arena_bytes) for each in lives], widths),
@@ -109,7 +126,7 @@ def table(plan: Plan) -> str:
     if plan.report and plan.entries:
         lines += ["", *_saved(plan.report, [entry.name for entry in plan.entries], widths)]
     for each in lives:
-        lines += ["", *_peak(each)]
+        lines += ["", *_peak(each, bool(plan.named))]
     if plan.report and plan.report.waits:
         lines += ["", *_waiting(plan.report)]
     named = [f"{s.name} {_shape(plan, s)}" for s in plan.state if plan.buffers[s.buffer].kind == Kind.PARAMS]
@@ -149,6 +166,10 @@ def _names(entries: tuple[Entry, ...]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def _blocks(plan: Plan) -> str:
+    return f"{len(plan.named)} regions" if len(plan.named) > 1 else "one block"
+
+
 def _row(head: str, cells: list[str], widths: list[int]) -> str:
     return f"{head:<{_HEAD}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
@@ -169,7 +190,7 @@ def wrapped(head: str, words: list[str], width: int = 112) -> list[str]:
     return [*lines, line.rstrip()]
 
 
-def _peak(lives: EntryLives) -> list[str]:
+def _peak(lives: EntryLives, by_region: bool) -> list[str]:
     steps = lives.entry.steps
     if not steps:
         return [f"{lives.entry.name}: no steps"]
@@ -177,7 +198,8 @@ def _peak(lives: EntryLives) -> list[str]:
     where = f" ({step.source})" if step.source else ""
     head = f"{lives.entry.name}: peak at step {lives.peak_step + 1} of {len(steps)}, {op_of(step)}{where}"
     alive = [(life, owned) for life, owned in lives.alive(lives.peak_step) if owned]
-    shown = [f"{life.name} {number(owned)}" for life, owned in alive[:_SHOWN_AT_PEAK]]
+    first = alive[:_SHOWN_AT_PEAK]
+    shown = [f"{v.name} {number(n)}{f' in {lives.region(v)}' if by_region else ''}" for v, n in first]
     if rest := alive[_SHOWN_AT_PEAK:]:
         shown.append(f"and {len(rest)} more {number(sum(owned for _, owned in rest))}")
     return [head, *wrapped("  alive  ", shown)]

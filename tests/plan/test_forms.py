@@ -21,6 +21,8 @@ from lazydiff.plan.as_trace import STEP_US, to_trace
 from lazydiff.plan.lifetimes import entry_lives, spans
 from lazydiff.plan.memory_map import memory_map_svg
 from lazydiff.plan.model import Entry, Kind, Plan, Step, Symbol
+from lazydiff.plan.show import number
+from regions import cut
 from tiny_plan import multiply, ram, tiny
 
 
@@ -33,7 +35,14 @@ def recurrent():
     return ld.compile(train=ld.train_step(ld.square(h).mean(), ld.adam(), micro_batches=2), infer=h)
 
 
-@pytest.fixture(scope="module", params=[tiny, lambda: digits.build(2, None), recurrent], ids=["tiny", "digits", "rnn"])
+def two_regions():
+    return digits.build(2, {"dtcm": "8 KiB", "sram": "64 KiB"})
+
+
+PLANS = {"tiny": tiny, "digits": lambda: digits.build(2, None), "rnn": recurrent, "regions": two_regions}
+
+
+@pytest.fixture(scope="module", params=PLANS.values(), ids=PLANS)
 def plan(request):
     return request.param()
 
@@ -65,6 +74,26 @@ def test_the_csv_is_the_one_written_by_hand():
     assert to_csv(tiny()) == CSV_OF_TINY
 
 
+CSV_OF_TINY_IN_TWO_REGIONS = """\
+id,lower,upper,size,offset,region
+train:executor,0,8,64,0,dtcm
+train:w,0,7,16,64,dtcm
+train:w#2,7,8,16,64,dtcm
+train:x,0,2,16,80,dtcm
+train:product,0,3,16,96,sram
+train:square,3,8,16,96,sram
+train:loss,4,8,4,112,sram
+infer:executor,8,10,64,0,dtcm
+infer:w,8,10,16,64,dtcm
+infer:x,8,10,16,80,dtcm
+infer:infer,8,10,16,96,sram
+"""
+
+
+def test_the_csv_names_regions_and_counts_through_them():
+    assert to_csv(cut(tiny(), 96)) == CSV_OF_TINY_IN_TWO_REGIONS
+
+
 def test_the_csv_is_a_solution_at_the_capacity_of_the_plan(plan):
     """MiniMalloc's own rule: no two lines share a byte at a time, and none ends above the capacity."""
     found = rows(plan)
@@ -81,7 +110,7 @@ def test_the_csv_read_again_gives_the_same_lives(plan):
     for entry in plan.entries:
         lives = entry_lives(plan, entry)
         mine = [r for r in found if start <= r[1] < start + 2 * len(entry.steps)]
-        assert [(r[3], r[4]) for r in mine[1:]] == [(v.buffer.size_bytes, v.buffer.offset) for v in lives.lives]
+        assert [(r[3], r[4]) for r in mine[1:]] == [(v.buffer.size_bytes, v.begin) for v in lives.lives]
         for (_, lower, upper, *_), life in zip(mine[1:], lives.lives, strict=True):
             first, last = (lower - start) // 2, (upper - start - 1) // 2
             assert first == life.first or (first == life.first + 1 and entry.steps[life.first].tile_rows)
@@ -165,16 +194,18 @@ def types(found):
 def test_the_json_reads_back_and_keeps_its_schema(plan):
     document = json.loads(to_json(plan))
     assert from_json(to_json(plan)) == plan
-    assert types(document) == SCHEMA
+    named = {"regions": list} if plan.named else {}
+    assert types(document) == SCHEMA | named
+    assert document["format"] == plan.format
     memory = document["memory"]
-    assert types(memory) == MEMORY
+    assert types(memory) == MEMORY | named
     assert memory["lower_bound_bytes"] == plan.lower_bound
     for entry in plan.entries:
         facts, lives = memory["entries"][entry.name], memory["lives"][entry.name]
-        assert types(facts) == ENTRY
+        assert types(facts) == ENTRY | ({"regions": dict} if named else {})
         assert len(lives["live_bytes"]) == len(entry.steps)
         assert lives["live_bytes"][facts["peak_step"]] == max(lives["live_bytes"])
-        assert all(types(value) == VALUE for value in lives["values"])
+        assert all(types(value) == VALUE | ({"region": str} if named else {}) for value in lives["values"])
         assert len(lives["values"]) == len(entry_lives(plan, entry).lives)
 
 
@@ -232,16 +263,32 @@ def test_the_svg_has_a_rectangle_per_value_at_its_place_and_time(plan):
         boxes = boxes[len(lives.lives) + 1 :]
         assert executor.find(f"{SVG}title").text == "executor: 64 B"
         for box, life, (begin, end) in zip(mine, lives.lives, spans(lives), strict=True):
-            place = life.buffer
+            where = f" of {plan.regions[life.buffer.region.number].name}" if plan.named else ""
+            first, last = life.buffer.offset, life.buffer.end - 1
+            assert f"\nbytes {number(first)} to {number(last)}{where}, steps" in box.find(f"{SVG}title").text
             assert box.find(f"{SVG}title").text.startswith(f"{life.name}: ")
             expected = (
                 x + width * begin / 2 / len(entry.steps),
-                y + height * (1 - place.end / plan.ram_bytes),
+                y + height * (1 - life.end / plan.ram_bytes),
                 width * (end - begin) / 2 / len(entry.steps),
-                max(0.8, height * place.size_bytes / plan.ram_bytes),
+                max(0.8, height * life.buffer.size_bytes / plan.ram_bytes),
             )
             assert [float(box.get(k)) for k in ("x", "y", "width", "height")] == pytest.approx(expected, abs=0.06)
     assert boxes == []
+
+
+def test_the_svg_names_each_region_where_it_begins():
+    plan = two_regions()
+    root = ET.fromstring(memory_map_svg(plan))
+    ground = next(r for r in root.iter(f"{SVG}rect") if r.get("fill") == "#f5f7fa")
+    top, height = float(ground.get("y")), float(ground.get("height"))
+    found = {t.text: float(t.get("y")) for t in root.iter(f"{SVG}text") if t.text in ("dtcm", "sram")}
+    assert list(found) == ["dtcm", "sram"]
+    below = next(float(t.get("y")) for t in root.iter(f"{SVG}text") if t.text == "dtcm")
+    above = next(float(t.get("y")) for t in root.iter(f"{SVG}text") if t.text == "sram")
+    assert below == pytest.approx(top + height + 4, abs=0.06)
+    share = plan.regions[0].used_bytes / plan.ram_bytes
+    assert above == pytest.approx(top + height * (1 - share) + 4, abs=0.06)
 
 
 def test_the_svg_marks_the_peak_and_has_a_legend():

@@ -208,6 +208,14 @@ def test_peak_and_lower_bound_are_those_of_the_largest_entry():
     assert ld.load(plan.to_bytes()).peak == peak
 
 
+def test_the_peak_of_regions_says_where():
+    x, w = ld.input("x", (8, 4)), ld.param("w", np.ones((4, 256), np.float32))
+    peak = ld.compile(large=ld.tanh(x @ w), ram={"dtcm": 512, "sram": 8192}).peak
+    assert peak.regions == {"dtcm": 64 + 128, "sram": 8192}
+    assert dict(zip((name for name, *_ in peak.alive), peak.where, strict=True)) == {"matmul": "sram", "x": "dtcm"}
+    assert ld.compile(large=ld.tanh(x @ w)).peak.regions == {}
+
+
 def test_the_bytes_alive_sum_to_the_peak():
     peak = ld.compile(train=perceptron(layers=3), infer=ld.input("z", (9,)) * 2.0).peak
     assert sum(size for *_, size in peak.alive) + 64 == peak.bytes

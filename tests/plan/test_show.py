@@ -12,6 +12,7 @@ from lazydiff.plan.lifetimes import entry_lives, union_bytes
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.plan.model import Entry, Kind, Plan, Step, Symbol
 from lazydiff.plan.show import report, table
+from regions import cut
 from tiny_plan import H2, W_NEW, W, multiply, ram, tiny
 
 
@@ -108,6 +109,37 @@ train: steps 1 to 4 to the right, bytes up; . free, peak between the bars
 
 def test_the_text_map_is_the_one_drawn_by_hand():
     assert memory_map(tiny(), "train", width=28, rows=7) == MAP_OF_TINY
+
+
+MAP_OF_TINY_IN_TWO_REGIONS = """\
+train: steps 1 to 4 to the right, bytes up; . free, peak between the bars
+       16 |....|....11111111
+        0 |aaaa|bbbbbbbbbbbb
+          sram--------------
+       80 |0000|............
+       64 |====|============
+          |####|############
+          |####|############
+          |####|############
+        0 |####|############
+          dtcm--------------
+          # executor 64  = params and state 16  0 x 16
+          1 loss 4  a product 16  b square 16"""
+
+
+def test_the_text_map_has_a_floor_for_each_region():
+    assert memory_map(cut(tiny(), 96), "train", width=28, rows=7) == MAP_OF_TINY_IN_TWO_REGIONS
+
+
+def test_the_table_says_what_each_region_holds():
+    text = table(cut(tiny(), 96))
+    assert "RAM         120 B   everything that changes, in 2 regions for train and infer\n" in text
+    assert "  dtcm        96 of 96 B\n  sram        24 of 124 B\n" in text
+    assert (
+        "  in dtcm                           96          96\n  in sram                           16          16\n"
+        in text
+    )
+    assert "alive  w 16 in dtcm  x 16 in dtcm  product 16 in sram" in text
 
 
 def test_what_is_too_small_to_draw_is_counted():
