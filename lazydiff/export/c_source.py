@@ -15,6 +15,7 @@ import numpy as np
 
 from lazydiff.errors import ExportError
 from lazydiff.export.c_names import Macros, check_name, quoted
+from lazydiff.export.c_regions import ram_parts, size_macros
 from lazydiff.export.c_runtime import config_of, files_of, tables_of
 from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
 from lazydiff.plan.codec import encode
@@ -74,7 +75,7 @@ def _shape_text(plan: Plan, symbol: Symbol) -> str:
 def _interface(plan: Plan, encoded: bytes, name: str) -> _Interface:
     macros = Macros(name.upper())
     macros.owners[macros.name("H")] = "the header's guard"
-    sizes = macros.define("the size of the RAM", plan.ram_bytes, "RAM_BYTES")
+    sizes = size_macros(plan, macros)
     sizes += macros.define("the size of the plan", len(encoded), "PLAN_BYTES")
     entries = "/* Entries, for lzd_run and lzd_call. */\n"
     symbols = "/* Symbols: number and bytes, for lzd_data, lzd_read and lzd_write. */\n"
@@ -208,6 +209,7 @@ def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *,
         "objects": " ".join(f[:-2] + ".o" for f in sources),
         "headers": " ".join(sorted([f"{name}.h", *(f for f in runtime if f.endswith(".h"))])),
     }
+    values |= ram_parts(plan, interface.macros, name)
     generated |= {f"{name}.{end}": _filled(f"model.{end}", values) for end in ("h", "c")}
     generated |= {f: _filled(f, values) for f in ("Makefile", "CMakeLists.txt")}
     generated["README.md"] = _filled("README.md", values | _readme(plan, interface, example, sorted(runtime)))

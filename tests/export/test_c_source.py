@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import socket
 import subprocess
@@ -12,14 +13,16 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.errors import ExportError
-from lazydiff.plan.model import Plan
+from lazydiff.plan.model import Plan, RamRegion
 from tools_needed import require
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 STRICT = ["-std=c99", *WARNINGS, "-ffp-contract=off", "-fno-math-errno"]
 
 
-def small_plan(weight: str = "layer1.w", bias: str = "b", x_name: str = "x") -> Plan:
+def small_plan(
+    weight: str = "layer1.w", bias: str = "b", x_name: str = "x", ram: dict[str, int | str] | None = None
+) -> Plan:
     """A classifier of 4-8-3 with momentum: two parameters, two states, entries train and infer."""
     x, y = ld.input(x_name, (5, 4)), ld.input("y", (5,), ld.i32)
     w0 = (np.arange(32, dtype=np.float32).reshape(4, 8) - 15) / 40
@@ -28,7 +31,10 @@ def small_plan(weight: str = "layer1.w", bias: str = "b", x_name: str = "x") -> 
     head = ld.param("head", (np.arange(24, dtype=np.float32).reshape(8, 3) - 12) / 24)
     logits = ld.tanh(x @ w + b) @ head
     loss = ld.cross_entropy(logits, y).mean()
-    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=logits)
+    return ld.compile(train=ld.train_step(loss, ld.sgd(0.1, momentum=0.9)), infer=logits, ram=ram)
+
+
+REGIONS: dict[str, int | str] = {"dtcm": 512, "sram": "4 KiB", "spare": "4 KiB"}
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +131,52 @@ def test_macros_are_the_numbers_of_the_plan(folder: Path, tmp_path: Path) -> Non
     ran = run(tmp_path / "numbers", cwd=tmp_path)
     assert ran.returncode == 0
     assert ran.stdout == " ".join([str(small_plan().ram_bytes)] * 3)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_plan_of_several_regions_builds_and_its_selftest_passes(compiler: str, tmp_path: Path) -> None:
+    plan = small_plan(ram=REGIONS)
+    ld.export_c(plan, tmp_path / "iris", name="iris")
+    done = build(compiler, tmp_path / "iris", tmp_path / "iris/selftest/selftest.c", tmp_path / "selftest")
+    assert done.returncode == 0, done.stderr
+    ran = run(tmp_path / "selftest", cwd=tmp_path)
+    assert ran.stdout.endswith("selftest: ok\n")
+    header = (tmp_path / "iris/iris.h").read_text()
+    sizes = {r.name: r.used_bytes for r in plan.regions}
+    assert sizes["spare"] == 0 < sizes["dtcm"] <= 512 < sizes["sram"]
+    for name, size in sizes.items():
+        assert f"#define IRIS_RAM_{name.upper()}_BYTES {size}u\n" in header
+    assert f"#define IRIS_RAM_BYTES {sum(sizes.values())}u\n" in header
+
+
+def test_each_region_has_a_section_and_a_macro_for_another_one(tmp_path: Path) -> None:
+    ld.export_c(small_plan(ram=REGIONS), tmp_path, name="iris")
+    objdump = require("objdump")
+    for define, dtcm in (
+        ((), ".bss.iris_ram_dtcm"),
+        (('-DIRIS_RAM_DTCM_SECTION=__attribute__((section(".fast")))',), ".fast"),
+    ):
+        done = run(require("gcc"), *STRICT, *define, "-c", "iris.c", "-o", "iris.o", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = [line.split() for line in run(objdump, "-t", "iris.o", cwd=tmp_path).stdout.splitlines()]
+        found = {row[-1]: row[-3] for row in rows if row and row[-1].startswith("iris_ram_")}
+        assert found == {"iris_ram_dtcm": dtcm, "iris_ram_sram": ".bss.iris_ram_sram"}
+
+
+def test_a_header_of_other_regions_does_not_compile(tmp_path: Path) -> None:
+    ld.export_c(small_plan(ram=REGIONS), tmp_path, name="iris")
+    header = tmp_path / "iris.h"
+    header.write_text(re.sub(r"(IRIS_RAM_SRAM_BYTES) \d+u", r"\1 8u", header.read_text()))
+    done = run(require("gcc"), *STRICT, "-c", "iris.c", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "iris_ram_sram_is_what_the_planner_said" in done.stderr
+
+
+def test_a_region_that_takes_another_ones_macro_is_refused(tmp_path: Path) -> None:
+    plan = small_plan(ram={"a": "8 KiB"})
+    odd = dataclasses.replace(plan, named=(dataclasses.replace(plan.named[0], name="a b"), RamRegion("a_b", 8, 0)))
+    with pytest.raises(ExportError, match="region 'a_b' and the size of region 'a b' both want the C macro"):
+        ld.export_c(odd, tmp_path, name="iris")
 
 
 def test_headers_are_clean_cpp17(folder: Path, tmp_path: Path) -> None:

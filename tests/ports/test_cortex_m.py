@@ -20,13 +20,14 @@ STACK = 2048
 ALLOCATORS = re.compile(r"_?(malloc|calloc|realloc|free|sbrk)(_r)?\Z")
 
 
-def make(board: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(board: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     gcc = require("arm-none-eabi-gcc")
     require("make")
     libc = subprocess.run([gcc, "-print-file-name=libc.a"], capture_output=True, text=True, check=True).stdout.strip()
     if not Path(libc).is_file():
         missing("newlib (libnewlib-arm-none-eabi)")
-    command = ["make", "-s", "-C", str(PORT), f"EXPORT={demo().folder}", f"BOARD={board}", f"STACK={STACK}", *arguments]
+    variables = [f"EXPORT={folder or demo().folder}", f"BOARD={board}", f"STACK={STACK}"]
+    command = ["make", "-s", "-C", str(PORT), *variables, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -13,9 +13,8 @@ extern "C" {
 @{entries}
 @{symbols}
 extern const uint32_t @{name}_plan[@{prefix}_PLAN_BYTES / 4u];
-extern uint8_t @{name}_ram[@{prefix}_RAM_BYTES];
-
-/* Check the plan and make it ready in @{name}_ram: parameters and state get their first values. */
+@{ram_declared}
+/* Check the plan and make it ready in @{ram_opens_in}: parameters and state get their first values. */
 lzd_status @{name}_open(lzd_model **model);
 
 #ifdef __cplusplus
