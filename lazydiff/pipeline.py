@@ -34,9 +34,9 @@ def compile(  # noqa: A001 - the field's word
 
     An entry is a tensor (its output is named like the entry), several (name -> tensor, or a sequence: named
     entry0, entry1, ..), a `train_step` or `incremental(...)`. `ram` is a budget for everything the plan keeps in
-    RAM: bytes, "64 KiB" (1024 each), "64 kB" (1000 each) or a board such as "pico" (budgets/boards.py). RAM in several
-    regions is a mapping of one to four, {"dtcm": "64 KiB", "sram": "256 KiB"}, or a board's, "teensy41:dtcm+ocram"; each
-    value lies in one of them, what is used most for its bytes in the first that has room. Where a plan needs more,
+    RAM: bytes, "64 KiB" (1024 each), "64 kB" (1000 each) or a board such as "pico" (budgets/boards.py). Several
+    regions are a mapping of one to four, {"dtcm": "64 KiB", "sram": "256 KiB"}, or a board's, "teensy41:dtcm+ocram":
+    each value lies in one of them, what is used most for its bytes in the first that has room. Where a plan needs more,
     `recompute="auto"` drops values and computes them again before they are read, for the least extra work found;
     every value keeps its bits. "none" computes nothing twice for the budget's sake. Raises BudgetError if it does not
     fit, GraphError if the entries can't be compiled.
