@@ -26,6 +26,21 @@ def convolution():
     return ld.compile(train=ld.train_step(loss, ld.sgd(0.1)))
 
 
+def pooled(n=2, side=8, outputs=None, **options):
+    """Two convolutions, pooled as their rows are made, and a dense layer; `outputs(maps)` names more outputs."""
+    rng = np.random.default_rng(0)
+    x, y = ld.input("x", (n, side, side, 2)), ld.input("y", (n,), ld.i32)
+    c, d = (ld.param(k, rng.normal(size=(3, 3, a, 4)).astype(np.float32)) for k, a in (("c", 2), ("d", 4)))
+    b = ld.param("b", rng.normal(size=4).astype(np.float32))
+    first = ld.relu(ld.conv2d(x, c, 1, 1) + b)
+    second = ld.conv2d(ld.max_pool2d(first, 2), d, 1, 1)
+    h = ld.max_pool2d(second, 2).reshape(n, -1)
+    loss = ld.cross_entropy(h @ ld.param("e", rng.normal(size=(h.shape[1], 3)).astype(np.float32)), y).mean()
+    more = outputs((first, second)) if outputs else None
+    step = ld.train_step(loss, ld.sgd(0.1, momentum=0.9), outputs=more)
+    return ld.compile(train=step, infer=ld.argmax(h, axis=-1), **options)
+
+
 def lookups():
     """Rows taken and added by indices that are constants, an input and computed; a running sum and a random key."""
     table, ids = ld.param("t", np.arange(6, dtype=np.float32).reshape(3, 2)), ld.input("i", (2,), ld.i32)

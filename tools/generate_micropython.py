@@ -134,7 +134,9 @@ def table_text() -> str:
         + "KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range of each attribute)\n"
         + f"{rows}}}\n"
         + f"VARIANTS = {{{', '.join(f'{k.number}: {k.variant_of}' for k in kernels if k.variant_of)}}}"
-        + "  # a kernel with scratch: the one that gives the same bits without\n\n\n"
+        + "  # a kernel with scratch: the one that gives the same bits without\n"
+        + f"IMAGES = ({', '.join(str(k.number) for k in kernels if k.images)})"
+        + "  # each operand is v[0] images, one after the other\n\n\n"
         + "def extents(number, v):\n"
         + '    """The elements of each operand, and the rows of the output (0: not by rows)."""\n'
         + branches

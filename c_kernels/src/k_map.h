@@ -120,6 +120,7 @@ LZD_INLINE void find(const block *b, uint32_t number, slot *s, bool flat)
         }
     } else if (number - m->n_in < m->n_out) {
         s->dtype = (uint8_t)m->outputs[number - m->n_in];
+        element -= m->tiles ? b->begin : 0u;
     } else {
         operand = m->n_in + m->n_out;
         element = (size_t)(number - operand) * m->block;

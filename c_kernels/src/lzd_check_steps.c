@@ -8,18 +8,10 @@
         } \
     } while (0)
 
-static const uint32_t *buffer_of(const uint32_t *plan, const uint32_t *step, uint32_t operand)
+uint32_t lzd_step_reads(const uint32_t *step)
 {
-    return lzd_buffer_at(plan, step[STEP_HEAD + operand]);
-}
-static uint32_t operands_of(const uint32_t *step) { return step[1] & 0xFFFFu; }
-static bool is_map(const uint32_t *step) { return (step[0] & 0xFFFFu) == MAP; }
-
-/* How many of a step's operands are only read; they come first. */
-static uint32_t reads_of(const uint32_t *step)
-{
-    if (is_map(step)) {
-        return step[STEP_HEAD + operands_of(step)];
+    if (lzd_is_map(step)) {
+        return step[STEP_HEAD + lzd_operands(step)];
     }
     const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
     uint32_t n = 0;
@@ -34,9 +26,20 @@ static bool holds(const uint32_t *buffer, uint32_t dtype, uint64_t elements)
     return lzd_dtype(buffer) == dtype && lzd_bytes(elements, dtype) <= buffer[2];
 }
 
-static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const lzd_kernel *kernel)
+/* How many of an operand's elements its buffer has to hold in a group that begins at `first`. */
+static uint64_t part_of(const uint32_t *plan, const uint32_t *step, uint32_t operand, const uint32_t *first, uint32_t mode, uint64_t elements)
 {
-    const uint32_t n = operands_of(step), dtype = step[0] >> 16, tile = step[2];
+    const uint32_t rows = lzd_step_rows(first);
+    const lzd_group g = lzd_group_of(lzd_section(plan, H_BUFFERS), first);
+    if (rows == 0u || mode == MODE_SCRATCH || (step == first && mode == MODE_IN) || !lzd_is_part(&g, step[STEP_HEAD + operand], elements)) {
+        return elements;
+    }
+    return sat_mul(elements, g.tile) / rows;
+}
+
+static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const lzd_kernel *kernel, const uint32_t *first)
+{
+    const uint32_t n = lzd_operands(step), dtype = step[0] >> 16, tile = step[2];
     const uint32_t *v = step + STEP_HEAD + n;
     CHECK(n == kernel->n_operands && step[1] >> 16 == kernel->n_attrs, LZD_ERROR_STEP);
     for (uint32_t k = 0; k < kernel->n_attrs; k++) {
@@ -52,14 +55,12 @@ static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const 
     for (uint32_t k = 0; k < n; k++) {
         uint64_t elements = extents[k];
         CHECK(elements <= UINT32_MAX, LZD_ERROR_STEP);
-        if (tile != 0u && kernel->operands[k].mode == MODE_OUT) {
-            elements = elements / rows * tile;
-        }
-        CHECK(holds(buffer_of(plan, step, k), kernel->operands[k].dtype != 0u ? kernel->operands[k].dtype : dtype, elements), LZD_ERROR_STEP);
+        elements = first != NULL ? part_of(plan, step, k, first, kernel->operands[k].mode, elements) : elements;
+        CHECK(holds(lzd_buffer_of(plan, step, k), kernel->operands[k].dtype != 0u ? kernel->operands[k].dtype : dtype, elements), LZD_ERROR_STEP);
     }
-    for (uint32_t w = reads_of(step); w < n; w++) {
+    for (uint32_t w = lzd_step_reads(step); w < n; w++) {
         for (uint32_t k = 0; k < n; k++) {
-            CHECK(k == w || !lzd_overlap(buffer_of(plan, step, w), buffer_of(plan, step, k)), LZD_ERROR_OVERLAP);
+            CHECK(k == w || !lzd_overlap(lzd_buffer_of(plan, step, w), lzd_buffer_of(plan, step, k)), LZD_ERROR_OVERLAP);
         }
     }
     return LZD_OK;
@@ -111,7 +112,7 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
 static bool in_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_t *in_buffer, uint32_t out, uint32_t in)
 {
     if (out_buffer[1] != in_buffer[1] || out_buffer[2] != in_buffer[2] || lzd_dtype(out_buffer) != lzd_dtype(in_buffer) ||
-        in == m->tile || !lzd_map_contiguous(m, in)) {
+        (in == m->tile) != m->tiles || !lzd_map_contiguous(m, in)) {
         return false;
     }
     bool done = false;
@@ -144,7 +145,7 @@ static lzd_status check_windows(const lzd_map *m)
 
 static lzd_status check_reach(const uint32_t *plan, const uint32_t *step, const lzd_map *m, uint32_t in)
 {
-    const uint32_t *item = m->inputs + in * (2u + m->rank), *b = buffer_of(plan, step, in);
+    const uint32_t *item = m->inputs + in * (2u + m->rank), *b = lzd_buffer_of(plan, step, in);
     const uint32_t dtype = item[0] & 0xFFu, window = item[0] >> 8;
     CHECK(dtype == lzd_dtype(b) && window <= windows_of(m), LZD_ERROR_STEP);
     if (in == m->tile) {
@@ -165,28 +166,17 @@ static lzd_status check_reach(const uint32_t *plan, const uint32_t *step, const 
     return LZD_OK;
 }
 
-static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const uint32_t *product)
+static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const uint32_t *first)
 {
-    const uint32_t n = operands_of(step), dtype = step[0] >> 16;
+    const uint32_t n = lzd_operands(step), dtype = step[0] >> 16;
     lzd_map m;
     CHECK(lzd_map_words(step + STEP_HEAD + n, step[1] >> 16, &m), LZD_ERROR_STEP);
-    CHECK(m.n_in + m.n_out + m.n_temp <= 255u && m.n_out != 0u && m.block != 0u && step[2] == 0u, LZD_ERROR_STEP);
+    CHECK(m.n_in + m.n_out + m.n_temp <= 255u && m.n_out != 0u && m.block != 0u && m.tiles == (step[2] != 0u), LZD_ERROR_STEP);
     CHECK(n == m.n_in + m.n_out + (m.n_temp != 0u ? 1u : 0u), LZD_ERROR_STEP);
     const uint64_t elements = lzd_map_elements(&m);
-    CHECK(elements != 0u && elements <= UINT32_MAX && (product == NULL) == (m.tile == LZD_NONE), LZD_ERROR_STEP);
-    if (product != NULL) {
-        const lzd_kernel *kernel = lzd_find_kernel(product[0] & 0xFFFFu);
-        const uint32_t out = product[STEP_HEAD + kernel->n_operands - 1u];
-        uint64_t extents[LZD_MAX_EXTENTS];
-        kernel->extents(product + STEP_HEAD + kernel->n_operands, extents);
-        CHECK(m.tile < m.n_in && step[STEP_HEAD + m.tile] == out && lzd_map_contiguous(&m, m.tile), LZD_ERROR_STEP);
-        CHECK(extents[kernel->n_operands - 1u] == elements, LZD_ERROR_STEP);
-        for (uint32_t k = 0; k < n; k++) {
-            CHECK(k >= m.n_in || k == m.tile || step[STEP_HEAD + k] != out, LZD_ERROR_STEP);
-            for (uint32_t other = 0; k >= m.n_in && other < kernel->n_operands; other++) {
-                CHECK(!lzd_overlap(buffer_of(plan, step, k), buffer_of(plan, product, other)), LZD_ERROR_OVERLAP);
-            }
-        }
+    CHECK(elements != 0u && elements <= UINT32_MAX && step[2] <= elements, LZD_ERROR_STEP);
+    if (m.tile != LZD_NONE) {
+        CHECK(m.tile < m.n_in && first != NULL && step != first && lzd_map_contiguous(&m, m.tile), LZD_ERROR_STEP);
     }
     lzd_status status = check_windows(&m);
     CHECK(status == LZD_OK, status);
@@ -195,14 +185,14 @@ static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const ui
         CHECK(status == LZD_OK, status);
     }
     for (uint32_t k = 0; k < m.n_out; k++) {
-        CHECK(holds(buffer_of(plan, step, m.n_in + k), m.outputs[k], elements), LZD_ERROR_STEP);
+        CHECK(holds(lzd_buffer_of(plan, step, m.n_in + k), m.outputs[k], m.tiles ? step[2] : elements), LZD_ERROR_STEP);
     }
-    CHECK(m.n_temp == 0u || holds(buffer_of(plan, step, n - 1u), dtype, sat_mul(m.n_temp, m.block)), LZD_ERROR_STEP);
+    CHECK(m.n_temp == 0u || holds(lzd_buffer_of(plan, step, n - 1u), dtype, sat_mul(m.n_temp, m.block)), LZD_ERROR_STEP);
     status = check_code(&m, dtype);
     CHECK(status == LZD_OK, status);
     for (uint32_t w = m.n_in; w < n; w++) {
         for (uint32_t k = 0; k < n; k++) {
-            const uint32_t *a = buffer_of(plan, step, w), *b = buffer_of(plan, step, k);
+            const uint32_t *a = lzd_buffer_of(plan, step, w), *b = lzd_buffer_of(plan, step, k);
             if (k != w && lzd_overlap(a, b)) {
                 CHECK(k < m.n_in && w < m.n_in + m.n_out && in_place(&m, a, b, w, k), LZD_ERROR_OVERLAP);
             }
@@ -211,22 +201,25 @@ static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const ui
     return LZD_OK;
 }
 
-static lzd_status check_step(const uint32_t *plan, const uint32_t *step, const uint32_t *product, const uint32_t *following)
+static lzd_status check_step(const uint32_t *plan, const uint32_t *step, const uint32_t *first)
 {
-    const uint32_t n = operands_of(step), dtype = step[0] >> 16;
+    const uint32_t n = lzd_operands(step), dtype = step[0] >> 16;
     CHECK(n != 0u && n <= MAX_OPERANDS && (dtype == F32 || dtype == F64), LZD_ERROR_STEP);
     const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
     CHECK(kernel != NULL && (dtype == F32 ? kernel->f32 != NULL : kernel->f64 != NULL), LZD_ERROR_KERNEL);
     for (uint32_t k = 0; k < n; k++) {
         CHECK(step[STEP_HEAD + k] < plan[H_N_BUFFERS], LZD_ERROR_STEP);
-        CHECK(lzd_region(buffer_of(plan, step, k)) != REGION_ZERO, LZD_ERROR_STEP);
+        CHECK(lzd_region(lzd_buffer_of(plan, step, k)) != REGION_ZERO, LZD_ERROR_STEP);
     }
-    CHECK(step[2] == 0u || (following != NULL && is_map(following) && following[2] == 0u), LZD_ERROR_STEP);
-    CHECK(product == NULL || is_map(step), LZD_ERROR_STEP);
-    const lzd_status status = is_map(step) ? check_map(plan, step, product) : check_fixed(plan, step, kernel);
+    lzd_status status = lzd_is_map(step) ? check_map(plan, step, first) : check_fixed(plan, step, kernel, first);
     CHECK(status == LZD_OK, status);
-    for (uint32_t k = reads_of(step); k < n; k++) {
-        CHECK(lzd_in_ram(buffer_of(plan, step, k)), LZD_ERROR_STEP);
+    if (first != NULL) {
+        const lzd_group g = lzd_group_of(lzd_section(plan, H_BUFFERS), first);
+        status = lzd_check_group(&g, step);
+        CHECK(status == LZD_OK, status);
+    }
+    for (uint32_t k = lzd_step_reads(step); k < n; k++) {
+        CHECK(lzd_in_ram(lzd_buffer_of(plan, step, k)), LZD_ERROR_STEP);
     }
     return LZD_OK;
 }
@@ -249,7 +242,7 @@ static bool is_made(const uint32_t *plan, const uint32_t *entry, const uint32_t 
 {
     bool made = is_given(plan, entry, buffer);
     for (const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP]; step < end; step += lzd_step_words(step)) {
-        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+        for (uint32_t k = lzd_step_reads(step); k < lzd_operands(step); k++) {
             made = made || step[STEP_HEAD + k] == buffer;
         }
     }
@@ -263,10 +256,10 @@ static bool is_written(const uint32_t *plan, const uint32_t *entry, const uint32
     const uint32_t *wanted = lzd_buffer_at(plan, buffer);
     bool live = is_given(plan, entry, buffer);
     for (const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP]; step < end; step += lzd_step_words(step)) {
-        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+        for (uint32_t k = lzd_step_reads(step); k < lzd_operands(step); k++) {
             if (step[STEP_HEAD + k] == buffer) {
                 live = true;
-            } else if (lzd_overlap(wanted, buffer_of(plan, step, k))) {
+            } else if (lzd_overlap(wanted, lzd_buffer_of(plan, step, k))) {
                 live = false;
             }
         }
@@ -279,11 +272,11 @@ static lzd_status check_versions(const uint32_t *plan, const uint32_t *entry, ui
     const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP];
     for (uint32_t n = 0; n < entry[E_N_STEPS]; n++, step += lzd_step_words(step)) {
         const uint32_t *before = step; /* a tiled step and its map read what was there before both, but for the tile */
-        for (uint32_t k = 0; k < reads_of(step); k++) {
+        for (uint32_t k = 0; k < lzd_step_reads(step); k++) {
             *at = n;
             CHECK(is_written(plan, entry, before, step[STEP_HEAD + k]), LZD_ERROR_OVERLAP);
         }
-        for (uint32_t k = reads_of(step); k < operands_of(step); k++) {
+        for (uint32_t k = lzd_step_reads(step); k < lzd_operands(step); k++) {
             CHECK(!is_made(plan, entry, step, step[STEP_HEAD + k]), LZD_ERROR_OVERLAP);
         }
     }
@@ -324,19 +317,18 @@ static lzd_status check_updates(const uint32_t *plan, const uint32_t *entry)
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at)
 {
     const uint32_t *step = lzd_section(plan, H_STEPS) + entry[E_STEP], *const end = step + entry[E_STEP_WORDS];
-    const uint32_t *product = NULL;
+    const uint32_t *first = NULL; /* of the group that the step is in */
     for (uint32_t n = 0; n < entry[E_N_STEPS]; n++) {
         *at = n;
         CHECK(end - step >= STEP_HEAD && (uint32_t)(end - step) >= lzd_step_words(step), LZD_ERROR_STEP);
-        const uint32_t *following = step + lzd_step_words(step);
-        const bool more = n + 1u < entry[E_N_STEPS] && end - following >= STEP_HEAD && (uint32_t)(end - following) >= lzd_step_words(following);
-        const lzd_status status = check_step(plan, step, product, more ? following : NULL);
+        first = first == NULL && step[2] != 0u ? step : first;
+        const lzd_status status = check_step(plan, step, first);
         CHECK(status == LZD_OK, status);
-        product = step[2] != 0u ? step : NULL;
-        step = following;
+        first = step[2] != 0u ? first : NULL;
+        step += lzd_step_words(step);
     }
     *at = entry[E_N_STEPS];
-    CHECK(step == end, LZD_ERROR_STEP);
+    CHECK(step == end && first == NULL, LZD_ERROR_STEP);
     const lzd_status status = check_updates(plan, entry);
     CHECK(status == LZD_OK, status);
 #if LZD_CHECK_VERSIONS

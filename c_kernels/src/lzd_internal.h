@@ -32,7 +32,7 @@ enum { F32 = 1, F64, I32, U8, I8, BOOL, BITS };
 enum { MODE_IN, MODE_OUT, MODE_SCRATCH };
 
 /* A kernel computes rows begin .. end-1 of its output into the start of its output operand; for `map` begin and end
- * count elements, and only the tile input starts at `begin`. p: operands; v: attribute words in the plan. */
+ * count elements, and only the tile input, and outputs that are tiles, start at `begin`. p: operands; v: attribute words in the plan. */
 typedef void (*lzd_kernel_fn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 typedef struct lzd_operand {
@@ -42,7 +42,8 @@ typedef struct lzd_operand {
 
 /* One declared kernel. `extents` writes each operand's elements into `out` (saturating 64-bit). */
 typedef struct lzd_kernel {
-    uint16_t number;
+    uint8_t number;
+    bool images; /* each operand is v[0] images, one after the other */
     uint8_t n_operands, n_attrs;
     uint8_t n_rows, rows[LZD_MAX_ROW_FACTORS]; /* the attributes whose product is the rows; none: it has no rows */
     const lzd_operand *operands;
@@ -80,7 +81,9 @@ static inline uint32_t lzd_itemsize(uint32_t dtype) { return 1u << lzd_itemshift
 
 /* The parts of a `map` step's attribute words. */
 typedef struct lzd_map {
-    uint32_t n_in, n_out, n_temp, n_instr, block, tile, rank;
+    uint32_t n_in, n_out, n_temp, n_instr, block, tile;
+    uint8_t rank;
+    bool tiles; /* each output holds only the elements being computed */
     const uint32_t *dims;
     const uint32_t *inputs;  /* n_in records of 2 + rank words: dtype | window << 8, offset, strides */
     const uint32_t *windows; /* up to `outputs`, records of rank pairs: low, extent; window 1 is the first, 0 is none */
@@ -92,7 +95,9 @@ typedef struct lzd_map {
 static inline void lzd_map_parts(const uint32_t *v, lzd_map *out)
 {
     out->n_in = v[0], out->n_out = v[1], out->n_temp = v[2], out->n_instr = v[3];
-    out->block = v[4], out->tile = v[5], out->rank = v[6] & 0xFFu;
+    out->block = v[4], out->rank = (uint8_t)v[6];
+    out->tile = (v[5] & 0xFFu) == 0xFFu ? LZD_NONE : v[5] & 0xFFu;
+    out->tiles = v[5] >> 8 == 1u;
     out->dims = v + 7;
     out->inputs = out->dims + out->rank;
     out->windows = out->inputs + out->n_in * (2u + out->rank);
@@ -142,10 +147,31 @@ static inline bool lzd_overlap(const uint32_t *a, const uint32_t *b) /* do two b
     return lzd_region(a) == lzd_region(b) && lzd_region(a) != REGION_ZERO && a[1] < b[1] + (uint64_t)b[2] &&
            b[1] < a[1] + (uint64_t)a[2];
 }
+static inline uint32_t lzd_operands(const uint32_t *step) { return step[1] & 0xFFFFu; }
+static inline bool lzd_is_map(const uint32_t *step) { return (step[0] & 0xFFFFu) == MAP; }
+static inline const uint32_t *lzd_buffer_of(const uint32_t *plan, const uint32_t *step, uint32_t operand)
+{
+    return lzd_buffer_at(plan, step[STEP_HEAD + operand]);
+}
 static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD + (step[1] & 0xFFFFu) + (step[1] >> 16); }
 
 /* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
+uint32_t lzd_step_reads(const uint32_t *step); /* how many of a step's operands are only read; they come first */
+
+/* A group: steps that run together, range of rows after range of rows, from `first` on, whose tile rows are not 0. Those up to
+ * `step` have operands and attributes in range. */
+typedef struct lzd_group {
+    const uint32_t *buffers, *first;
+    uint32_t rows, tile; /* of the first step */
+} lzd_group;
+/* lzd_group.c. */
+lzd_group lzd_group_of(const uint32_t *buffers, const uint32_t *first);
+uint32_t lzd_group_at(const lzd_group *g, uint32_t row, uint32_t rows); /* where a step of `rows` rows is when the first is at `row` */
+uint64_t lzd_operand_elements(const uint32_t *step, uint32_t operand); /* all of them, whatever the buffer holds */
+uint32_t lzd_step_rows(const uint32_t *step);
+bool lzd_is_part(const lzd_group *g, uint32_t buffer, uint64_t elements); /* does a buffer hold one range of so many elements? */
+lzd_status lzd_check_group(const lzd_group *g, const uint32_t *step);  /* do a step and those before it in the group go together? */
 
 /* The model of a plan with several regions, in the executor's bytes: where its second region lies, and those behind it. */
 typedef struct lzd_spread {

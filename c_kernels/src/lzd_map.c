@@ -4,7 +4,7 @@
 bool lzd_map_words(const uint32_t *v, uint32_t n_words, lzd_map *out)
 {
     if (n_words < 7u || v[0] > 255u || v[1] > 255u || v[2] > 255u || v[3] > 0xFFFFu || (v[6] & 0xFFu) > MAX_RANK ||
-        v[6] >> 8 > v[0] * (v[6] & 0xFFu)) {
+        v[6] >> 8 > v[0] * (v[6] & 0xFFu) || (v[5] >= 512u && v[5] != LZD_NONE)) {
         return false;
     }
     lzd_map_parts(v, out);

@@ -169,6 +169,45 @@ static LZD_APART const uint32_t *run_tiles(const places *at, const ready *produc
     return next;
 }
 
+/* One step of a group, made ready, for the rows `begin` .. end-1 of the group's first. A kernel behind the first makes each row
+ * of an image of its own, so that it is given those images alone: a tile as it is, what is whole from there on. */
+static void run_part(const lzd_group *g, const ready *r, const uint32_t *step, uint32_t begin, uint32_t end)
+{
+    begin = lzd_group_at(g, begin, r->rows);
+    end = lzd_group_at(g, end, r->rows);
+    if (step == g->first || lzd_is_map(step)) {
+        r->run(r->p, r->attrs, begin, end);
+        return;
+    }
+    for (uint32_t k = 0; k < lzd_operands(step); k++) {
+        const uint32_t buffer = step[STEP_HEAD + k];
+        const uint64_t elements = lzd_operand_elements(step, k);
+        if (!lzd_is_part(g, buffer, elements)) {
+            const size_t first = (size_t)((uint32_t)elements / r->rows) * begin;
+            r->p[k] = (uint8_t *)r->p[k] + (first << lzd_itemshift(lzd_dtype(g->buffers + B_WORDS * buffer)));
+        }
+    }
+    r->run(r->p, r->attrs, 0u, end - begin);
+}
+
+/* Runs the group that begins at a step; `r` is used for each of its steps in turn. Returns the step behind it. */
+static LZD_APART const uint32_t *run_group(const places *at, ready *r, const uint32_t *first)
+{
+    const lzd_group g = lzd_group_of(at->buffers, first);
+    const uint32_t *step = first;
+    for (uint32_t row = 0; row < g.rows; row += g.tile) {
+        const uint32_t end = g.rows - row < g.tile ? g.rows : row + g.tile;
+        uint32_t tile = 1u;
+        for (step = first; tile != 0u;) {
+            const uint32_t *const next = prepare(at, step, r);
+            run_part(&g, r, step, row, end);
+            tile = step[2];
+            step = next;
+        }
+    }
+    return step;
+}
+
 lzd_status lzd_run(lzd_model *model, uint32_t entry)
 {
     if (entry >= model->plan[H_N_ENTRIES]) {
@@ -193,12 +232,14 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
     ready r;
     r.p = operands;
     while (step < end) {
-        const uint32_t tile = step[2];
+        const uint32_t tile = step[2], *const first = step;
         step = prepare(&at, step, &r);
         if (tile == 0u) {
             r.run(r.p, r.attrs, 0u, r.rows);
-        } else {
+        } else if (step[2] == 0u && lzd_is_map(step)) {
             step = run_tiles(&at, &r, step, tile);
+        } else {
+            step = run_group(&at, &r, first);
         }
     }
     return LZD_OK;

@@ -105,7 +105,8 @@ def _kernel_row(k: Kernel, kernels: PerDtype[Kernel]) -> str:
     parts = [f"{k.name}_{part}" if k.operands else "NULL" for part in ("operands", "ranges", "extents")]
     factors = _row_factors(k)
     rows = f"{len(factors)}, {{{', '.join(factors) or '0'}}}"
-    return f"    {{{k.number}, {len(k.operands)}, {len(k.attrs)}, {rows}, {', '.join(parts)}, {functions}}},\n"
+    counts = f"{k.number}, {str(k.images).lower()}, {len(k.operands)}, {len(k.attrs)}"
+    return f"    {{{counts}, {rows}, {', '.join(parts)}, {functions}}},\n"
 
 
 def _op_table(opcodes: Sequence[Opcode], dtype: Dtype, count: int) -> str:

@@ -19,7 +19,7 @@ def _shaped(p: Arrays, v: Ints, name: str, high: str, wide: str) -> np.ndarray:
     return p[name][: int(np.prod(shape))].reshape(shape)
 
 
-@kernel(23, f"x:in[{_X}] out:out:u8[{_Y}] {_ATTRS}", rows="n*oh")
+@kernel(23, f"x:in[{_X}] out:out:u8[{_Y}] {_ATTRS}", rows="n*oh", images=True)
 def max_pool_index(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[n][i][j][c] = the first tap at which the window's x[..][c] is greatest; the first NaN counts as greatest.
     Taps outside the input are not looked at; a window without any other gives 255.
@@ -34,7 +34,7 @@ def max_pool_index(p: Arrays, v: Ints, begin: int, end: int) -> None:
     put(p, at, begin, end, v["ow"] * v["c"])
 
 
-@kernel(24, f"x:in[{_X}] index:in:u8[{_Y}] out:out[{_Y}] {_ATTRS}", rows="n*oh")
+@kernel(24, f"x:in[{_X}] index:in:u8[{_Y}] out:out[{_Y}] {_ATTRS}", rows="n*oh", images=True)
 def pool_gather(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[n][i][j][c] = the x[..][c] that tap index[n][i][j][c] of the window sees; 0 without such a tap or pixel."""
     x, index = _shaped(p, v, "x", "h", "w"), _shaped(p, v, "index", "oh", "ow")
@@ -45,7 +45,7 @@ def pool_gather(p: Arrays, v: Ints, begin: int, end: int) -> None:
     put(p, y, begin, end, v["ow"] * v["c"])
 
 
-@kernel(25, f"y:in[{_Y}] index:in:u8[{_Y}] out:out[{_X}] {_ATTRS}", rows="n*h")
+@kernel(25, f"y:in[{_Y}] index:in:u8[{_Y}] out:out[{_X}] {_ATTRS}", rows="n*h", images=True)
 def pool_scatter(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[n][r][s][c] = sum of y[n][i][j][c] over the windows (i, j) whose tap index[n][i][j][c] is pixel (r, s);
     from 0, (i, j) ascending. The transpose of pool_gather.

@@ -9,8 +9,9 @@ dimension; elsewhere it is +0, whatever its dtype. Zero padding is thus a view. 
 the first element inside; an empty window reads nothing.
 
 Slots count inputs, then outputs, then temporaries. Outputs are contiguous. `tile` is the input that holds only the
-rows being computed (NO_TILE: none). `block` is how many elements each temporary holds; the operand after the outputs
-is the temporaries' scratch of n_temp * block elements, present when n_temp > 0.
+elements being computed (NO_TILE: none). With 256 added to it, or 511 for none, the outputs too hold only those. `block`
+is how many elements each temporary holds; the operand after the outputs is the temporaries' scratch of n_temp * block
+elements, present when n_temp > 0.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Program:
     block: int
     tile: int
     instructions: tuple[Instruction, ...]
+    tiles: bool = False  # each output holds only the elements being computed
 
     @property
     def elements(self) -> int:
@@ -74,7 +76,8 @@ class Program:
 
     def words(self) -> tuple[int, ...]:
         """The plan words, each an unsigned 32-bit integer."""
-        head = [len(self.inputs), len(self.outputs), self.n_temps, len(self.instructions), self.block, self.tile]
+        tile = self.tile & 255 | 256 if self.tiles else self.tile
+        head = [len(self.inputs), len(self.outputs), self.n_temps, len(self.instructions), self.block, tile]
         windows = list(dict.fromkeys(item.window for item in self.inputs if item.window))
         out = [*head, len(self.dims) | len(windows) << 8, *self.dims]
         for item in self.inputs:
@@ -120,7 +123,9 @@ class Program:
             instructions.append(Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c))
         if next(at, -1) != -1:
             raise ValueError("words are left over after the program")
-        return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions))
+        tiles = tile >> 8 == 1
+        tile = NO_TILE if tile in (NO_TILE, 511) else tile - 256 if tiles else tile
+        return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions), tiles)
 
 
 def cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -165,7 +170,8 @@ def run_program(
                 slots[i.dst] = code.numpy(*args).astype(dtype.numpy)
     for number, (data, kind) in enumerate(zip(outputs, program.outputs, strict=True)):
         whole = _elements(data, kind)
-        whole[begin:end] = slots[first_out + number]
+        first = 0 if program.tiles else begin
+        whole[first : first + end - begin] = slots[first_out + number]
         if kind is bits:
             data[:] = np.packbits(whole, bitorder="little")
 

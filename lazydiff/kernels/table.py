@@ -16,7 +16,8 @@ import numpy as np
 from lazydiff.dtypes import FLOATS, Dtype
 from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
-TABLE_VERSION = 4  # raised whenever a kernel, an opcode or a dtype is added; a runtime refuses plans of a newer table
+# Raised when a kernel, an opcode or a dtype is added, or tiles learn more; a runtime refuses plans of a newer table.
+TABLE_VERSION = 5
 MAX_OPERANDS = 32
 MAX_RANK = 8
 Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]
@@ -29,8 +30,10 @@ class Kernel:
     `rows` is the extent that counts the rows of its first output, or "" for a kernel that can't be run a few rows
     at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py. `work` is how many
     multiply-adds at full speed a call takes, as an expression like an extent; "" where that is about the elements it
-    touches. A kernel may be a variant of another (`variant_of`, its number): the same bits with scratch behind the same
-    operands, for where the attribute `multiple[0]` is a multiple of `multiple[1]`.
+    touches. `images`: each operand is `n` images (the first attribute), one after the other, so that the rows of some
+    images, where each makes one row, can be made of those images alone. A kernel may be a variant of another
+    (`variant_of`, its number): the same bits with scratch behind the same operands, for where the attribute
+    `multiple[0]` is a multiple of `multiple[1]`.
     """
 
     number: int
@@ -45,6 +48,7 @@ class Kernel:
     work: str = ""
     variant_of: int = 0
     multiple: tuple[str, int] = ("", 0)
+    images: bool = False
 
     def row_count(self, attrs: Sequence[int]) -> int:
         """How many rows the output has, given the attributes in order; 0 for a kernel without rows."""
@@ -69,6 +73,7 @@ def kernel(
     work: str = "",
     variant_of: int = 0,
     multiple: tuple[str, int] = ("", 0),
+    images: bool = False,
 ) -> Callable[[Meaning], Kernel]:
     """Declare a kernel; see the module's docstring. Raises ValueError when a number is taken."""
 
@@ -78,7 +83,7 @@ def kernel(
         operands, attrs = parse(signature)
         contract = " ".join((meaning.__doc__ or "").split())
         what = number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning
-        KERNELS[number] = Kernel(*what, work, variant_of, multiple)
+        KERNELS[number] = Kernel(*what, work, variant_of, multiple, images)
         return KERNELS[number]
 
     return declare

@@ -71,9 +71,15 @@ def _suspects(ordered: _Ordered) -> list[int]:
     alive = alive_bytes(found.intervals, found.steps)
     at = alive.index(max(alive))
     held = {m.value for m in found.makings if m.start <= at <= m.end}
-    late = [n for n in ordered.schedule[at:] if len(units[n].calls) > 1]
+    late = [n for n in ordered.schedule[at:] if len(units[n].calls) == 2 and _eaten(units[n])]
     sizes = {n: sum(known.sizes[v] for v in known.reads[n] if v in held) for n in late}
     return sorted((n for n in late if sizes[n]), key=lambda n: (-sizes[n], n))
+
+
+def _eaten(unit: Unit) -> bool:
+    """True for a product and the map that eats its rows."""
+    program = unit.calls[1].program
+    return program is not None and program.tile != NO_TILE
 
 
 def _split(entry: EntryCalls, tiled: Unit) -> EntryCalls:

@@ -59,6 +59,8 @@ def unroll(entry: EntryCalls, units: Sequence[Unit], schedule: Sequence[int]) ->
         unit = units[u]
         if u in seen:
             again = {id(v): replace(v, label=v.label) for v in unit.writes}
+            for v in again.values():  # a tile in the place of another
+                v.replaces = again.get(id(v.replaces), v.replaces)
             newest |= again
             unit = Unit([_copy(c, newest, again) for c in unit.calls], set(unit.after))
         else:

@@ -68,7 +68,7 @@ def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Fa
         tuple(tuple(sorted(position[id(a)] for a in u.after)) for u in units),
         tuple(sum(work(c) for c in u.calls) for u in units),
         tuple(tuple((at(o), at(n)) for o, n in _in_place(u)) for u in units),
-        tuple(any(v.replaces is not None for v in u.writes) for u in units),
+        tuple(any(v.replaces is not None and v.replaces.kind in PERSISTENT for v in u.writes) for u in units),
         born,
         keep,
         *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),

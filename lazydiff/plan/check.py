@@ -13,6 +13,7 @@ from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, MAX_OPERANDS
+from lazydiff.plan.check_groups import Group
 from lazydiff.plan.model import EXECUTOR_BYTES, MAP, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 _LIMIT = 2**32
@@ -98,17 +99,21 @@ def _check_entry(plan: Plan, entry: Entry) -> None:
     state = [s for s in plan.state if plan.buffers[s.buffer].region.in_ram]
     _no_overlap(plan, (*state, *entry.inputs), f"entry {entry.name!r}:")
     versions = _Versions(plan, entry)
-    tile_of: Step | None = None
+    group: Group | None = None
     for index, step in enumerate(entry.steps):
         source = f" at {step.source}" if step.source else ""
         where = f"plan: entry {entry.name!r} step {index} ({step.label or step.kernel}{source})"
         following = entry.steps[index + 1] if index + 1 < len(entry.steps) else None
-        _check_step(plan, where, step, following, tile_of)
+        if step.tile_rows and following is None:
+            raise PlanError(f"{where}: a tiled step needs one behind it")
+        if step.tile_rows and group is None:
+            group = Group(plan.buffers, step)
+        _check_step(plan, where, step, group)
         for b in step.reads:
             versions.read(b, where)
         for b in step.writes:
             versions.write(b, where)
-        tile_of = step if step.tile_rows else None
+        group = group if step.tile_rows else None
     versions.finish()
 
 
@@ -165,27 +170,25 @@ class _Versions:
                 self.read(symbol.buffer, where)
 
 
-def _check_step(plan: Plan, where: str, step: Step, following: Step | None, tile_of: Step | None) -> None:
+def _check_step(plan: Plan, where: str, step: Step, group: Group | None) -> None:
     kernel = KERNELS.get(step.kernel)
     if kernel is None or step.dtype not in FLOATS or not 0 < len(step.operands) <= MAX_OPERANDS:
         raise PlanError(f"{where}: kernel {step.kernel} in {step.dtype} on {len(step.operands)} operands can't be")
     for b in step.operands:
         if not 0 <= b < len(plan.buffers) or plan.buffers[b].region == Region.ZERO:
             raise PlanError(f"{where}: operand {b} is no buffer with bytes")
-    if step.tile_rows and (not kernel.rows or following is None or following.kernel != MAP or following.tile_rows):
-        raise PlanError(f"{where}: a tiled step needs rows and a map behind it")
     if step.kernel == MAP:
-        _check_map(plan, where, step, tile_of)
+        _check_map(plan, where, step, group)
     else:
-        if tile_of is not None:
-            raise PlanError(f"{where}: a tiled step needs a map behind it")
-        _check_kernel(plan, where, step)
+        _check_kernel(plan, where, step, group)
+    if group is not None:
+        group.add(step, where)
     for b in step.writes:
         if not plan.buffers[b].region.in_ram:
             raise PlanError(f"{where}: writes constant buffer {b}")
 
 
-def _check_kernel(plan: Plan, where: str, step: Step) -> None:
+def _check_kernel(plan: Plan, where: str, step: Step, group: Group | None) -> None:
     kernel = step.declared
     if len(step.operands) != len(kernel.operands) or len(step.attrs) != len(kernel.attrs):
         raise PlanError(
@@ -198,8 +201,8 @@ def _check_kernel(plan: Plan, where: str, step: Step) -> None:
         raise PlanError(f"{where}: a tile of {step.tile_rows} rows of {step.rows}")
     for number, declared in zip(step.operands, kernel.operands, strict=True):
         elements = extent_elements(declared.extent, step.values)
-        if declared.mode == "out" and step.tile_rows:
-            elements = elements // step.rows * step.tile_rows
+        if group is not None:
+            elements = group.range_elements(step, number, elements, declared.mode)
         _check_extent(plan, where, number, declared.dtype or step.dtype, elements, declared.name)
     for position, b in enumerate(step.operands):
         for other_position, other in enumerate(step.operands):
@@ -215,17 +218,25 @@ def _check_extent(plan: Plan, where: str, number: int, dtype: Dtype, elements: i
         )
 
 
-def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None:
+def _check_map(plan: Plan, where: str, step: Step, group: Group | None) -> None:
     try:
         program = step.program
     except (ValueError, KeyError, IndexError) as error:
         raise PlanError(f"{where}: not a map program: {error}") from error
     n_in, n_out = len(program.inputs), len(program.outputs)
-    if step.tile_rows or not n_out or len(step.operands) != n_in + n_out + bool(program.n_temps):
+    if not n_out or len(step.operands) != n_in + n_out + bool(program.n_temps):
         raise PlanError(f"{where}: map has {len(step.operands)} operands for {n_in} inputs and {n_out} outputs")
-    if any(d < 1 for d in program.dims) or program.elements >= _LIMIT or program.block < 1:
-        raise PlanError(f"{where}: map over {program.dims} in blocks of {program.block}")
-    _check_tile(where, step, program, tile_of)
+    if any(d < 1 for d in program.dims) or not step.tile_rows <= program.elements < _LIMIT or program.block < 1:
+        raise PlanError(f"{where}: map over {program.dims} in blocks of {program.block}, tiles of {step.tile_rows}")
+    if program.tiles != bool(step.tile_rows):
+        raise PlanError(f"{where}: a map of tiles, and no tile rows; or the other way round")
+    if program.tile != NO_TILE:
+        if group is None or step is group.first:
+            raise PlanError(f"{where}: a tile input and a tiled step before it go together")
+        if program.tile >= n_in:
+            raise PlanError(f"{where}: the tile input is not what a step before it writes")
+        if not _straight(program.inputs[program.tile], program.dims):
+            raise PlanError(f"{where}: the tile input is not read as its rows lie")
     for number, (item, b) in enumerate(zip(program.inputs, step.operands[:n_in], strict=True)):
         if plan.buffers[b].dtype != item.dtype:
             raise PlanError(f"{where}: input {number} is {item.dtype}, its buffer {plan.buffers[b].dtype}")
@@ -236,31 +247,11 @@ def _check_map(plan: Plan, where: str, step: Step, tile_of: Step | None) -> None
             if low < 0 or item.dtype.size_bytes(high + 1) > plan.buffers[b].size_bytes:
                 raise PlanError(f"{where}: input {number} reads elements {low} .. {high} of buffer {b}")
     for dtype, b in zip(program.outputs, step.operands[n_in : n_in + n_out], strict=True):
-        _check_extent(plan, where, b, dtype, program.elements, "an output")
+        _check_extent(plan, where, b, dtype, step.tile_rows or program.elements, "an output")
     if program.n_temps:
         _check_extent(plan, where, step.operands[-1], step.dtype, program.n_temps * program.block, "the scratch")
     _check_instructions(where, program, step.dtype)
     _check_in_place(plan, where, step, program)
-    for b in step.writes:
-        for other in tile_of.operands if tile_of else ():
-            if plan.buffers[b].overlaps(plan.buffers[other]):
-                raise PlanError(f"{where}: writes buffer {b} over operand {other} of the tiled step before it")
-
-
-def _check_tile(where: str, step: Step, program: Program, tile_of: Step | None) -> None:
-    if (tile_of is None) != (program.tile == NO_TILE):
-        raise PlanError(f"{where}: a tile input and a tiled step before it go together")
-    if tile_of is None:
-        return
-    out = tile_of.operands[-1]
-    whole = extent_elements(tile_of.declared.operands[-1].extent, tile_of.values)
-    if program.tile >= len(program.inputs) or step.operands[program.tile] != out:
-        raise PlanError(f"{where}: the tile input is not what the step before it writes")
-    item = program.inputs[program.tile]
-    if not _straight(item, program.dims) or program.elements != whole:
-        raise PlanError(f"{where}: the tile input is not read as its rows lie")
-    if step.operands[: len(program.inputs)].count(out) != 1:
-        raise PlanError(f"{where}: the tile is read twice")
 
 
 def _straight(item: MapInput, dims: tuple[int, ...]) -> bool:
@@ -315,6 +306,7 @@ def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> Non
                 contiguous = _straight(item, program.dims)
                 first_write = min(k for k, i in enumerate(program.instructions) if i.dst == position)
                 reads = [k for k, i in enumerate(program.instructions) if other_position in i.arguments]
-                if same and contiguous and other_position != program.tile and max(reads, default=-1) <= first_write:
+                paired = (other_position == program.tile) == program.tiles
+                if same and contiguous and paired and max(reads, default=-1) <= first_write:
                     continue
             raise PlanError(f"{where}: writes buffer {step.operands[position]} over its operand {other_number}")

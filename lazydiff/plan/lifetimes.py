@@ -3,7 +3,7 @@
 Works from the plan's steps alone, so its lower bound is independent of the planner's. A value lives from the step that
 writes it (parameters, state and inputs: from the start) to the last step that reads it (outputs, parameters and state:
 to the end). Bytes are counted as the union of live ranges, so an in-place output and its input, or a parameter and its
-new value, count once. A tiled step and its map run together and count as one moment.
+new value, count once. Steps that run together range by range (tiles) count as one moment.
 
 Addresses count through all regions of RAM, as if their used bytes lay one behind another.
 """
@@ -126,10 +126,11 @@ def spans(lives: EntryLives) -> list[tuple[int, int]]:
     """
     begins, ends = [2 * life.first for life in lives.lives], [2 * life.last + 2 for life in lives.lives]
     dying: dict[int, list[int]] = {}
+    until = dict(_moments(lives.entry))  # the last step of the moment that begins at a step
     for n, life in enumerate(lives.lives):
         dying.setdefault(life.last, []).append(n)
     for n, life in enumerate(lives.lives):
-        for last in (life.first, life.first + 1):  # a moment is at most two steps long
+        for last in range(life.first, until.get(life.first, life.first) + 1):
             for old in dying.get(last, ()):
                 other = lives.lives[old]
                 earlier = (other.first, not other.given) < (life.first, not life.given)
@@ -197,13 +198,13 @@ def _live_bytes(lives: Iterable[Life], count: int) -> list[int]:
 
 
 def _moments(entry: Entry) -> list[tuple[int, int]]:
-    """For each step the first and last step of its moment: a tiled step and the map after it share one."""
+    """For each step the first and last step of its moment: tiled steps and the one behind them share one."""
     moments: list[tuple[int, int]] = []
+    first = 0
     for number, step in enumerate(entry.steps):
-        if number and entry.steps[number - 1].tile_rows:
-            moments.append((number - 1, number))
-        else:
-            moments.append((number, number + 1 if step.tile_rows else number))
+        if not step.tile_rows:
+            moments += [(first, number)] * (number + 1 - first)
+            first = number + 1
     return moments
 
 
@@ -244,4 +245,6 @@ def _lives(plan: Plan, entry: Entry) -> list[Life]:
             open_since[number] = (first, last)
     for number, (_, last) in open_since.items():
         close(number, end if number in kept else last)
-    return sorted(lives, key=lambda life: (life.begin, life.first, -life.last, life.name))
+    # A tile that the map behind it writes over is there at the same moment: of the two, the newer is named.
+    one = {(v.begin, v.buffer.size_bytes, v.first, v.last, v.given, v.is_new): v for v in lives}
+    return sorted(one.values(), key=lambda life: (life.begin, life.first, -life.last, life.name))

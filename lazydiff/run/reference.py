@@ -6,6 +6,7 @@ import numpy as np
 
 from lazydiff.errors import InputError
 from lazydiff.kernels.program import run_program
+from lazydiff.kernels.signature import extent_elements
 from lazydiff.plan.model import MAP, Check, Entry, Plan, Region, Step, Symbol
 
 
@@ -52,15 +53,12 @@ class Reference:
         """Run an entry on inputs by name; its outputs by name."""
         entry = self.plan.entry(entry_name)
         self._take(entry, inputs)
-        pending: Step | None = None
+        group: list[Step] = []
         for step in entry.steps:
-            if pending is not None:
-                self._tiles(pending, step)
-                pending = None
-            elif step.tile_rows:
-                pending = step
-            else:
-                self._step(step, 0, step.rows)
+            group.append(step)
+            if not step.tile_rows:
+                self._group(group)
+                group = []
         return {s.name: self.array(s.buffer).reshape(s.shape).copy() for s in entry.outputs}
 
     def _take(self, entry: Entry, inputs: dict[str, object]) -> None:
@@ -74,16 +72,17 @@ class Reference:
         for s, array in arrays:
             self.array(s.buffer)[:] = array.reshape(-1)
 
-    def _tiles(self, product: Step, update: Step) -> None:
-        rows = product.rows
-        columns = update.program.elements // rows
-        for begin in range(0, rows, product.tile_rows):
-            end = min(rows, begin + product.tile_rows)
-            self._step(product, begin, end)
-            self._step(update, begin * columns, end * columns)
+    def _group(self, steps: list[Step]) -> None:
+        rows = steps[0].rows
+        for begin in range(0, rows, steps[0].tile_rows) if steps[0].tile_rows else [0]:
+            end = min(rows, begin + steps[0].tile_rows) if steps[0].tile_rows else rows
+            for step in steps:
+                first, last = (at * step.rows // rows if rows else at for at in (begin, end))
+                later = step is not steps[0] and step.kernel != MAP
+                arrays = [self.array(b) for b in step.operands]
+                self._step(step, _images(step, arrays, first, last) if later else arrays, first, last)
 
-    def _step(self, step: Step, begin: int, end: int) -> None:
-        arrays = [self.array(b) for b in step.operands]
+    def _step(self, step: Step, arrays: list[np.ndarray], begin: int, end: int) -> None:
         if step.kernel == MAP:
             program = step.program
             n_in, n_out = len(program.inputs), len(program.outputs)
@@ -91,6 +90,19 @@ class Reference:
         else:
             names = (o.name for o in step.declared.operands)
             step.declared.meaning(dict(zip(names, arrays, strict=True)), step.values, begin, end)
+
+
+def _images(step: Step, arrays: list[np.ndarray], begin: int, end: int) -> list[np.ndarray]:
+    """A step's operands for its rows begin .. end-1, each an image: a tile in its place among what must not be read."""
+    found = []
+    for array, operand in zip(arrays, step.declared.operands, strict=True):
+        elements = extent_elements(operand.extent, step.values)
+        row, whole = elements // step.rows, len(array) >= elements
+        if operand.mode == "in" and not whole:
+            array, tile = np.full(elements, 255 if array.dtype == np.uint8 else np.nan, array.dtype), array
+            array[begin * row : end * row] = tile[: (end - begin) * row]
+        found.append(array[begin * row :] if operand.mode == "out" and whole else array)
+    return found
 
 
 def _check(s: Symbol, array: np.ndarray) -> None:

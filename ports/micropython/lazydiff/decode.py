@@ -6,7 +6,6 @@ from .plan import ITEMSIZE, need
 from .table import KERNELS, RANGES, VARIANTS, extents
 
 _MAP = 1
-_NO_TILE = 0xFFFFFFFF
 
 
 def steps(plan, entry, places, dtype):
@@ -16,7 +15,7 @@ def steps(plan, entry, places, dtype):
     replay = Replay(plan, entry)
     made = []
     number = 0
-    tiled = None  # a step that waits for the map that runs with it
+    group = None  # the steps that run together, range after range of their rows
     while at < end:
         where = "%s, step %d" % (entry, number)
         number += 1
@@ -37,18 +36,12 @@ def steps(plan, entry, places, dtype):
                 need(kind > 2 or kind == dtype, where, "buffer %d has another float dtype than the plan's others" % k)
             need(compute == dtype, where, "does not compute in the dtype of the plan's floats")
         need(0 < compute < 3, where, "computes in no float")
-        if head & 0xFFFF == _MAP:
-            need(tile_rows == 0, where, "a tiled map")
-            step = _map(plan, replay, operands, attrs, compute, places, tiled, where)
-        else:
-            need(tiled is None, where, "a tile must be followed by a map")
-            step = _kernel(plan, replay, head & 0xFFFF, operands, attrs, compute, places, tile_rows, where)
-            if tile_rows:
-                tiled = step
-                continue
-        tiled = None
-        made.append(step)
-    need(tiled is None, entry, "ends inside a tile")
+        make = _map if head & 0xFFFF == _MAP else _kernel
+        step, group = make(plan, replay, head & 0xFFFF, operands, attrs, compute, places, tile_rows, group, where)
+        if not tile_rows:
+            made.append(group.ready() if group else step)
+            group = None
+    need(group is None, entry, "ends inside a tile")
     need(number == record[2], entry, "does not have as many steps as it says")
     replay.end()
     return made
@@ -62,7 +55,15 @@ def _integers(plan, number, operands, attrs):
     return all([plan.buffers[k][2] > 2 for k in given])
 
 
-def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, where):
+def _group(plan, group, tile_rows, rows):
+    if group is None and tile_rows:
+        from .group import Group  # only where a plan needs it
+
+        group = Group(plan, tile_rows, rows)
+    return group
+
+
+def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, group, where):
     need(number in KERNELS, where, "kernel %d is not in this port" % number)
     modes, ranges = KERNELS[number]
     need(len(operands) * 2 == len(modes) and len(attrs) == len(ranges), where, "wrong number of operands or attributes")
@@ -71,7 +72,7 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, whe
         need(low <= value <= high, where, "attribute %d is out of range" % value)
     sizes, rows = extents(number, attrs)
     need(tile_rows == 0 or tile_rows <= rows, where, "a tile of more rows than there are")
-    row = sizes[-1] // rows if rows else 0  # the output is the last operand
+    group = _group(plan, group, tile_rows, rows)
     reads, writes = [], []
     args = []
     for k, size in zip(operands, sizes):
@@ -79,8 +80,8 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, whe
         mode, code = modes[place], int(modes[place + 1])
         region, _, kind, _, bytes_there = plan.buffers[k]
         need(kind == (code or dtype), where, "buffer %d has the wrong dtype" % k)
-        if mode != "i" and tile_rows:
-            size = tile_rows * row
+        if group:
+            size = group.need_elements(k, size, mode)
         need(size * ITEMSIZE[kind] <= bytes_there, where, "buffer %d is too small" % k)
         need(region != 2, where, "buffer %d has no bytes" % k)
         (reads if mode == "i" else writes).append(k)
@@ -105,43 +106,28 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, whe
         from . import pool
 
         function = pool.KERNELS[number]
+        args.append([0] * len(operands))
     else:
         from . import conv
 
         function = conv.KERNELS[number]
         args.append([0.0] * conv.row_length(number, attrs))
-    if tile_rows:
-        return function, tuple(args), tile_rows, rows, row, operands
-    return function, tuple(args), rows
+    step = function, tuple(args), rows
+    if group:
+        group.add(where, step, tile_rows, number, operands, attrs, sizes, [modes[2 * k] for k in range(len(sizes))])
+    return step, group
 
 
-def _map(plan, replay, operands, attrs, dtype, places, tiled, where):
+def _map(plan, replay, number, operands, attrs, dtype, places, tile_rows, group, where):
     buffers = [plan.buffers[k] for k in operands]
-    args, count, strided = map.decode(attrs, buffers, dtype, [places[k] for k in operands], where)
-    n_in, tile = attrs[0], attrs[5]
-    reads, writes = list(operands[:n_in]), operands[n_in:]
-    need((tile == _NO_TILE) == (tiled is None), where, "a tile input without a tile, or a tile without one")
-    replay.step(where, reads, writes, map.may_share(args[0], operands, n_in, attrs[1], strided))
-    if tiled is None:
-        return map.run, args, count
-    function, first_args, tile_rows, rows, row, first = tiled
-    need(operands[tile] == first[-1], where, "its tile is not the output of the step before")
-    need(count == rows * row, where, "does not have the elements of the step before")
-    for k in range(n_in):
-        need(k == tile or not plan.overlap(operands[k], first[-1]), where, "reads the tile as a whole")
-    for w in writes:
-        for k in first:
-            need(not plan.overlap(w, k), where, "writes over an operand of the step before")
-    return _run_tiled, (function, first_args, tile_rows, row, args), rows
-
-
-def _run_tiled(args, begin, end):
-    function, first_args, tile_rows, row, map_args = args
-    run = map.run
-    while begin < end:
-        stop = begin + tile_rows
-        if stop > end:
-            stop = end
-        function(first_args, begin, stop)
-        run(map_args, begin * row, stop * row)
-        begin = stop
+    args, count, strided = map.decode(attrs, buffers, dtype, [places[k] for k in operands], tile_rows, where)
+    n_in, n_out = attrs[:2]
+    replay.step(where, list(operands[:n_in]), operands[n_in:], map.may_share(args[0], operands, n_in, n_out, strided))
+    group = _group(plan, group, tile_rows, count)
+    step = map.run, args, count
+    if group:
+        modes = "i" * n_in + "o" * n_out + "s" * (len(operands) - n_in - n_out)
+        group.add(where, step, tile_rows, number, operands, attrs, [count] * len(operands), modes)
+    else:
+        need(attrs[5] == 0xFFFFFFFF, where, "a tile input without a tile")
+    return step, group

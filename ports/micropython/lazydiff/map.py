@@ -58,10 +58,10 @@ def _need(truth, where, what):
         raise PlanError("%s: map: %s" % (where, what))
 
 
-def decode(words, buffers, dtype, places, where):
+def decode(words, buffers, dtype, places, tile_rows, where):
     """The run-time tuple of one `map` step, its elements, and which inputs an output may not share. Raises PlanError.
 
-    words: the attributes; buffers: (region, kind, dtype, offset, bytes) of each operand; places: an array and the
+    tile_rows: how many elements each output holds; 0: all of them. words: the attributes; buffers: (region, kind, dtype, offset, bytes) of each operand; places: an array and the
     index of its first element, for each operand.
     """
     _need(len(words) >= 7, where, "no program")
@@ -73,12 +73,16 @@ def decode(words, buffers, dtype, places, where):
     at = 7 + rank + n_in * (2 + rank)
     _need(len(words) == at + n_windows * 2 * rank + n_out + 2 * n_code, where, "the words do not fit the counts")
     _need(len(buffers) == n_in + n_out + (n_temp > 0), where, "operands do not fit the counts")
-    _need(tile == 0xFFFFFFFF or tile < n_in, where, "no such tile")
+    tiles = tile >> 8 == 1
+    _need(tiles == (tile_rows > 0) and (tiles or tile < 256 or tile == 0xFFFFFFFF), where, "tiles without tile rows")
+    tile = tile & 255
+    _need(tile == 255 or tile < n_in, where, "no such tile")
     dims = words[7 : 7 + rank]
     count = 1
     for dim in dims:
         _need(0 < dim < 0x80000000, where, "a dimension is out of range")
         count *= dim
+    _need(tile_rows <= count, where, "a tile of more elements than there are")
     windows = [None]
     for _ in range(n_windows):
         windows.append(tuple([(words[at + 2 * d], words[at + 2 * d + 1]) for d in range(rank)]))
@@ -111,7 +115,7 @@ def decode(words, buffers, dtype, places, where):
         inside = low >= 0 and (high + 1) * _BITS[kind] <= size * 8
         empty = window and 0 in [e for _, e in window]
         _need(k == tile or inside or empty, where, "input %d ends outside its buffer" % k)
-        if offset or own != rows or k == tile or window:
+        if offset or own != rows or (k == tile) != tiles or window:
             strided.append(k)
         if window:
             windowed.append((k, places[k][0], own[-1], window))
@@ -125,7 +129,7 @@ def decode(words, buffers, dtype, places, where):
         region, _, kind, _, size = buffers[k]
         _need(region not in (1, 2), where, "output %d is not in RAM" % (k - n_in))
         _need(words[at] == kind, where, "output %d has another dtype" % (k - n_in))
-        _need(count * _BITS[kind] <= size * 8, where, "output %d ends outside its buffer" % (k - n_in))
+        _need((tile_rows or count) * _BITS[kind] <= size * 8, where, "output %d ends outside its buffer" % (k - n_in))
         bases.append(places[k][1] * (8 if kind == 7 else 1))
         at += 1
     arrays = [place[0] for place in places[: n_in + n_out]]
@@ -148,7 +152,7 @@ def decode(words, buffers, dtype, places, where):
     if tile < n_in:
         steps[tile] = 1
     limit = block if n_temp else count
-    ports = n_in, n_in + n_out, tile
+    ports = n_in, n_in + n_out, tile, tiles
     windowed = tuple(windowed)
     return (code, arrays, list(bases), steps, bases, views, windowed, outer, inner, ports, limit), count, strided
 
@@ -240,8 +244,9 @@ def _inside(window, outer, row, column):
 def run(args, begin, end):
     """Compute elements begin..end-1 of every output."""
     code, A, P, S, bases, views, windowed, outer, inner, ports, limit = args
-    n_in, n_io, tile = ports
+    n_in, n_io, tile, tiles = ports
     at = begin
+    first = begin if tiles else 0  # the element that an output's first one is
     while at < end:
         row = at // inner
         column = at - row * inner
@@ -276,7 +281,7 @@ def run(args, begin, end):
         if tile < n_in:
             P[tile] = bases[tile] + at - begin
         for k in range(n_in, n_io):
-            P[k] = bases[k] + at
+            P[k] = bases[k] + at - first
         for arity, function, d, a, b, c in code:
             if arity == 1:
                 function(A[d], P[d], n, A[a], P[a], S[a])

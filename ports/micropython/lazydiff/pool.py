@@ -1,8 +1,13 @@
-"""Pooling by index, channels last; imported only by plans that have one. An index that no tap has counts as none."""
+"""Pooling by index, channels last; imported only by plans that have one. An index that no tap has counts as none.
+
+The last argument has for each operand how many elements behind its first one the images begin (group.py).
+"""
 
 
 def max_pool_index(args, begin, end):
-    x, x0, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw = args
+    x, x0, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw, at = args
+    x0 += at[0]
+    o += at[1]
     for row in range(begin, end):
         image = row // oh
         top = (row - image * oh) * sh - ph
@@ -11,26 +16,28 @@ def max_pool_index(args, begin, end):
             left = j * sw - pw
             for channel in range(x0, x0 + c):
                 best = 0.0
-                at = 255
+                won = 255
                 for di in range(kh):
                     if 0 <= top + di < h and best == best:
                         p = channel + ((image + top + di) * wide + left) * c
                         for dj in range(kw):
                             if 0 <= left + dj < wide:
                                 v = x[p]
-                                if at == 255 or not v <= best:
+                                if won == 255 or not v <= best:
                                     best = v
-                                    at = di * kw + dj
+                                    won = di * kw + dj
                                     if v != v:
                                         break
                             p += c
-                out[o] = at
+                out[o] = won
                 o += 1
 
 
 def pool_gather(args, begin, end):
-    x, x0, index, k, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw = args
-    k += begin * ow * c
+    x, x0, index, k, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw, at = args
+    x0 += at[0]
+    k += at[1] + begin * ow * c
+    o += at[2]
     for row in range(begin, end):
         image = row // oh
         top = (row - image * oh) * sh - ph
@@ -50,7 +57,10 @@ def pool_gather(args, begin, end):
 
 
 def pool_scatter(args, begin, end):
-    y, y0, index, k0, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw = args
+    y, y0, index, k0, out, o, n, h, wide, c, oh, ow, kh, kw, sh, sw, ph, pw, at = args
+    y0 += at[0]
+    k0 += at[1]
+    o += at[2]
     for row in range(begin, end):
         image = row // h
         low = row - image * h + ph

@@ -1,0 +1,117 @@
+"""Calls -> chains that run together, a few rows at a time: a product, the map behind it, what pools its rows.
+
+What a chain hands on exists a range at a time, in a tile. The kernels at its end must make each row of an image of its
+own; a pooling whose windows neither overlap nor leave the image from above does, once each row of windows is called an
+image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from lazydiff.kernels.table import KERNELS
+from lazydiff.memory.calls import Call, Value, View
+from lazydiff.plan.model import Kind
+
+TILE_ELEMENTS = 64  # a tile has at least this many elements, if the product has
+
+Readers: TypeAlias = "dict[int, list[Call]]"
+
+
+def chains(calls: Sequence[Call], readers: Readers, kept: set[int]) -> list[list[Call]]:
+    """The chains among the calls, made ready; `kept` are ids of values that must exist whole."""
+    position = {id(c): n for n, c in enumerate(calls)}
+    maker = {id(v): c for c in calls for v in c.writes}
+    found, taken = [], set[int]()
+    for c in calls:
+        if KERNELS[c.kernel].images and id(c) not in taken and c.reads[0].kind == Kind.WORK:
+            chain = _chain(c.reads[0], readers, maker, kept)
+            if chain is not None and _free(chain, position, maker):
+                _tile(*chain)
+                found.append([*chain[0], *chain[1]])
+                taken |= {id(c) for c in found[-1]}
+    return found
+
+
+Chain: TypeAlias = "tuple[list[Call], list[Call]]"  # what makes the rows, and what makes images of them
+
+
+def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]) -> Chain | None:
+    last = maker.get(id(rows))
+    pools = readers[id(rows)]
+    if last is None or id(rows) in kept or not all(_window_rows(c) and c.reads.count(rows) == 1 for c in pools):
+        return None
+    if any(c.reads[0] is not rows for c in pools) or len({c.attrs[0] * c.attrs[4] for c in pools}) != 1:
+        return None
+    if last.program is None:
+        return ([last], pools) if _divides(last, pools[0]) else None
+    if len(last.results) != 1 or len({id(v) for v in last.reads}) != len(last.reads):
+        return None
+    for at, v in enumerate(last.reads):
+        product = maker.get(id(v))
+        item, dims = last.program.inputs[at], last.program.dims
+        straight = View(v, dims, item.strides, item.offset, item.window).contiguous
+        alone = v.kind == Kind.WORK and readers[id(v)] == [last] and id(v) not in kept
+        if product is not None and product.program is None and straight and alone and _divides(product, pools[0]):
+            return [product, last], pools
+    return ([last], pools) if rows.elements % _images(pools[0]) == 0 else None
+
+
+def _images(pool: Call) -> int:
+    return pool.attrs[0] * pool.attrs[4]  # n * oh
+
+
+def _divides(product: Call, pool: Call) -> bool:
+    rows = KERNELS[product.kernel].row_count(product.attrs) if product.program is None else 0
+    return bool(rows) and rows % _images(pool) == 0 and len(product.writes) == 1
+
+
+def _window_rows(call: Call) -> bool:
+    """True if each row of the call's windows sees rows of the image that no other sees, and together all rows."""
+    if KERNELS[call.kernel].name not in ("max_pool_index", "pool_gather"):
+        return False
+    v = dict(zip((a.name for a in KERNELS[call.kernel].attrs), call.attrs, strict=True))
+    return v["h"] == v["oh"] * v["sh"] and v["kh"] <= v["sh"] and v["ph"] == 0
+
+
+def _free(chain: Chain, position: dict[int, int], maker: dict[int, Call]) -> bool:
+    """True if what the pools read besides is there before the chain begins, or made by one of them."""
+    rows, pools = chain
+    begin = position[id(rows[0])]
+    made = {id(v) for c in pools for v in c.writes} | {id(v) for v in rows[-1].writes}
+    besides = [v for c in pools for v in c.reads if id(v) not in made]
+    return all(id(v) not in maker or position[id(maker[id(v)])] < begin for v in besides)
+
+
+def _tile(rows: list[Call], pools: list[Call]) -> None:
+    images = _images(pools[0])
+    whole = rows[-1].results[0].elements
+    count = min(images, max(1, math.ceil(TILE_ELEMENTS * images / whole)))  # of images in a range
+    for c in rows:
+        value = c.results[0]
+        elements = value.elements // images * count
+        all_rows = value.elements if c.program else KERNELS[c.kernel].row_count(c.attrs)
+        c.tile_rows = all_rows // images * count
+        value.elements, value.label = elements, "tile"
+        if c.program is not None:
+            c.program = replace(c.program, tiles=True)
+    for c in pools:
+        n, _, w, channels, oh, *rest = c.attrs
+        c.attrs = (n * oh, rest[3], w, channels, 1, *rest)
+        c.tile_rows = 0 if c is pools[-1] else count
+    if len(rows) == 2:
+        _eat(rows[1], rows[0].results[0])
+
+
+def _eat(user: Call, tile: Value) -> None:
+    """Let the map read the tile as such, and write over it where it may."""
+    assert user.program is not None
+    user.program = program = replace(user.program, tile=user.reads.index(tile))
+    value = user.results[0]
+    first = min(k for k, i in enumerate(program.instructions) if i.dst == len(program.inputs))
+    late = any(program.tile in i.arguments for i in program.instructions[first + 1 :])
+    if value.dtype == tile.dtype and not late:
+        value.replaces = tile
