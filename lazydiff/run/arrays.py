@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,26 @@ def admit(where: str, symbol: SymbolInfo, value: object) -> np.ndarray:
             f"{where} is not C-contiguous: its strides are {array.strides}\n  try: np.ascontiguousarray(...)"
         )
     return array
+
+
+def admit_along(where: str, symbol: SymbolInfo, value: object) -> tuple[np.ndarray, int]:
+    """`value` as an array of the symbol's values for several runs, and for how many; 0: one value for all of them.
+
+    The values lie along the first axis: a shape of (8, 64) for n runs is (n * 8, 64), one of () is (n,). Raises
+    InputError.
+    """
+    first, rest = (symbol.shape[0], symbol.shape[1:]) if symbol.shape else (1, ())
+    shape = value.shape if isinstance(value, np.ndarray) else symbol.shape
+    if shape == symbol.shape:
+        return admit(where, symbol, value), 0
+    if not shape or shape[1:] != rest or shape[0] % first or not shape[0]:
+        wanted = f"(n{f' * {first}' if first > 1 else ''},{','.join(f' {r}' for r in rest)})"
+        tip = f"n times as long along the first axis: {wanted}"
+        if len(shape) > 0 and shape[1:] == rest and shape[0] > first:
+            tip = f"[: {shape[0] // first * first}], which leaves out what fills no batch of {first}"
+        raise InputError(f"{where} has shape {shape}; one run takes {symbol.shape}\n  try: {tip}")
+    whole = replace(symbol, shape=shape)
+    return admit(where, whole, value), shape[0] // first
 
 
 def admit_out(where: str, symbol: SymbolInfo, value: object) -> np.ndarray:
@@ -63,8 +84,8 @@ def refused_element(symbol: SymbolInfo, value: np.ndarray) -> int | None:
     return int(np.argmax(bad)) if bad.any() else None
 
 
-def value_error(where: str, symbol: SymbolInfo, value: np.ndarray, element: int) -> InputError:
-    """Why C refused an element of an input."""
+def value_error(where: str, symbol: SymbolInfo, value: np.ndarray, element: int, done: int = 0) -> InputError:
+    """Why C refused an element of an input, after `done` runs of the same call."""
     index = tuple(int(i) for i in np.unravel_index(element, value.shape)) if value.shape else ()
     bad = value[index].item()
     at = f" at {list(index)}" if index else ""
@@ -74,7 +95,10 @@ def value_error(where: str, symbol: SymbolInfo, value: np.ndarray, element: int)
     else:
         count = int((~np.isfinite(value)).sum())
         wanted, tip = "must be finite", f"np.nan_to_num, or drop the {count} that are not"
-    return InputError(f"{where} holds {bad}{at}; every element {wanted}\n  no parameter was touched\n  try: {tip}")
+    touched = (
+        f"runs 0 to {done - 1} are done, run {done} has touched no parameter" if done else "no parameter was touched"
+    )
+    return InputError(f"{where} holds {bad}{at}; every element {wanted}\n  {touched}\n  try: {tip}")
 
 
 def _matching(where: str, symbol: SymbolInfo, value: object) -> np.ndarray:
@@ -123,3 +147,8 @@ def out_arrays(entry: str, symbols: tuple[SymbolInfo, ...], out: object) -> list
         given = list(out) if isinstance(out, Mapping) else f"a {type(out).__name__}"
         raise InputError(f"{entry}: out= is {given}\n  try: a dict of arrays named {', '.join(names)}")
     return [admit_out(f"{entry}: out={{{s.name!r}}}", s, out[s.name]) for s in symbols]
+
+
+def out_along(entry: str, symbols: tuple[SymbolInfo, ...], out: object, times: int) -> list[np.ndarray]:
+    """The arrays of an `out=` for so many runs: each output's shape with one more axis in front."""
+    return out_arrays(entry, tuple(replace(s, shape=(times, *s.shape)) for s in symbols), out)

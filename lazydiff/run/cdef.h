@@ -52,6 +52,8 @@ int lzd_call(lzd_model *model, uint32_t entry, const void *const *inputs, void *
 const char *lzd_status_text(int status);
 
 int lzd_repeat(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs, uint32_t times);
+int lzd_call_along(lzd_model *model, uint32_t entry, const void **inputs, const size_t *input_bytes, uint32_t n_inputs,
+                   void **outputs, const size_t *output_bytes, uint32_t n_outputs, uint32_t times, uint32_t *done);
 int lzd_repeat_counted(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs, uint32_t times,
                        uint64_t (*count)(void), uint64_t *counted);
 uint64_t lzd_probe_heap(uint64_t (*count)(void));

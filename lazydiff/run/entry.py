@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from lazydiff.errors import InputError, LazydiffError
-from lazydiff.run.arrays import admit, names_error, out_arrays, value_error
+from lazydiff.run.arrays import admit, admit_along, names_error, out_along, out_arrays, value_error
 from lazydiff.run.native import EntryInfo, HeapCounter, Model, SymbolInfo
 
 Scalar = float | int | bool
@@ -30,10 +30,24 @@ class EntryCall:
     read-only `out`, a label out of range, a value that must be finite and is not; then no parameter was touched.
     """
 
-    __slots__ = ("_call", "_entry", "_fresh", "_lock", "_model", "_own", "_specs", "name", "runs")
+    __slots__ = (
+        "_acquire",
+        "_call",
+        "_entry",
+        "_fresh",
+        "_item",
+        "_lock",
+        "_model",
+        "_own",
+        "_release",
+        "_specs",
+        "name",
+        "runs",
+    )
 
     def __init__(self, model: Model, entry: EntryInfo, lock: threading.RLock) -> None:
         self._model, self._entry, self._lock, self.name = model, entry, lock, entry.name
+        self._acquire, self._release = lock.acquire, lock.release  # a third of what `with` costs
         self.runs = 0  # how often C was called: whoever depends on a state this entry writes compares it
         self._call = model.call(entry)
         self._specs = tuple((s.name, s.dtype.numpy, s.shape, s) for s in entry.inputs)
@@ -41,6 +55,7 @@ class EntryCall:
         self._own = [np.empty((), s.dtype.numpy) for s in entry.outputs]
         self._fresh = tuple((i, s.shape, s.dtype.numpy) for i, s in enumerate(entry.outputs) if s.shape)
         self._point(self._own)
+        self._item = self._own[0].item if len(self._own) == 1 and not self._fresh else None
 
     @property
     def inputs(self) -> tuple[SymbolInfo, ...]:
@@ -60,13 +75,54 @@ class EntryCall:
         arrays = self._admit(inputs)
         if out is not None:
             return self._into(out, arrays, 1)
-        with self._lock:
-            made = self._targets()
+        self._acquire()
+        try:
+            made = self._targets() if self._fresh else self._own
             self.runs += 1
             status = self._call.run(arrays)
             if status:
                 raise self._failed(status, arrays)
-            return self._result(made)
+            return self._result(made) if self._item is None else self._item()
+        finally:
+            self._release()
+
+    def bind(self, /, *, out: Out | None = None, **inputs: Array) -> Bound:
+        """The entry with its arrays for good: `step = s.train.bind(x=x, y=y)`, then `x[...] = batch; step()`.
+
+        Inputs and `out` are those of a call. They are judged once, so a call costs little beside C. Raises InputError.
+        """
+        arrays = self._admit(inputs)
+        outputs = [np.empty(s.shape, s.dtype.numpy) for s in self.outputs]
+        return Bound(self, arrays, outputs if out is None else out_arrays(self.name, self.outputs, out), out)
+
+    def many(self, /, *, out: Out | None = None, **inputs: Array) -> Result:
+        """Run once for each batch of larger arrays, in one C call; the outputs of all runs, stacked.
+
+        An input is n times as long as its shape along the first axis (for a shape of (): n numbers), n the same for
+        all; or it has its own shape, and every run takes it as it is. An output of shape s becomes one of (n, *s),
+        which `out=` may give. Raises InputError as a call does; where a run refuses a value, the error says how many
+        have run.
+        """
+        if inputs.keys() != {s.name for s in self.inputs}:
+            raise names_error(self.name, [s.name for s in self.inputs], inputs)
+        admitted = [admit_along(f"{self.name}: input {s.name!r}", s, inputs[s.name]) for s in self.inputs]
+        counts = {s.name: count for s, (_, count) in zip(self.inputs, admitted, strict=True) if count}
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise InputError(f"{self.name}: inputs for different numbers of runs: {told}\n  try: as many for each")
+        times = next(iter(counts.values()), 1)
+        arrays = [a.reshape(-1 if count else 1, *s.shape) for s, (a, count) in zip(self.inputs, admitted, strict=True)]
+        made = [np.empty((times, *s.shape), s.dtype.numpy) for s in self.outputs]
+        outputs = made if out is None else out_along(self.name, self.outputs, out, times)
+        with self._lock:
+            self.runs += 1
+            steps = [s.size_bytes if s.name in counts else 0 for s in self.inputs]
+            status, done = self._call.along(arrays, steps, outputs, times)
+            if status:
+                raise self._failed(status, [a[min(done, len(a) - 1)] for a in arrays], done)
+        if out is not None:
+            return out
+        return made[0] if len(made) == 1 else {s.name: a for s, a in zip(self.outputs, made, strict=True)}
 
     def repeat(self, times: int, /, *, out: Out | None = None, **inputs: Array) -> Result:
         """Run the entry `times` times on the same inputs in one C call; the last run's outputs."""
@@ -101,9 +157,9 @@ class EntryCall:
             raise names_error(self.name, [s.name for s in self.inputs], inputs)
         arrays: list[np.ndarray] = []
         for name, dtype, shape, symbol in self._specs:
-            if name not in inputs:
+            value = inputs.get(name)
+            if value is None and name not in inputs:
                 raise names_error(self.name, [s.name for s in self.inputs], inputs)
-            value = inputs[name]
             if not (
                 type(value) is np.ndarray and value.dtype is dtype and value.shape == shape and value.flags.c_contiguous
             ):
@@ -116,12 +172,10 @@ class EntryCall:
             self._call.set_output(index, array)
 
     def _targets(self) -> list[np.ndarray]:
-        made = self._own
-        if self._fresh:
-            made = made.copy()
-            for index, shape, dtype in self._fresh:
-                made[index] = array = np.empty(shape, dtype)
-                self._call.set_output(index, array)
+        made = self._own.copy()
+        for index, shape, dtype in self._fresh:
+            made[index] = array = np.empty(shape, dtype)
+            self._call.set_output(index, array)
         return made
 
     def _into(self, out: Out, arrays: list[np.ndarray], times: int) -> Result:
@@ -142,9 +196,46 @@ class EntryCall:
             return made[0] if made[0].ndim else made[0].item()
         return {s.name: a if a.ndim else a.item() for s, a in zip(self.outputs, made, strict=True)}
 
-    def _failed(self, status: int, arrays: Sequence[np.ndarray]) -> LazydiffError:
+    def _failed(self, status: int, arrays: Sequence[np.ndarray], done: int = 0) -> LazydiffError:
+        """Why C refused the run of these arrays, before which `done` runs of the same call have run."""
         failure = self._model.failure(status)
         for symbol, array in zip(self.inputs, arrays, strict=True):
             if failure.is_input and failure.at == symbol.number:
-                return value_error(f"{self.name}: input {symbol.name!r}", symbol, array, failure.item)
+                return value_error(f"{self.name}: input {symbol.name!r}", symbol, array, failure.item, done)
         return LazydiffError(f"{self.name}: {failure.text} (number {failure.at})")
+
+
+class Bound:
+    """An entry bound to its arrays: called without arguments it runs once on what they hold at that moment.
+
+    Every call returns the same arrays, written anew: `out`, or those that `bind` made. An output of shape () is
+    returned as a Python number unless `out` was given. All arrays live as long as this object. Raises InputError for a
+    label out of range or a value that must be finite and is not; then no parameter was touched.
+    """
+
+    __slots__ = ("_acquire", "_arrays", "_entry", "_release", "_result", "_run")
+
+    def __init__(self, entry: EntryCall, inputs: list[np.ndarray], outputs: list[np.ndarray], out: Out | None) -> None:
+        self._entry, self._arrays = entry, inputs
+        self._acquire, self._release = entry._acquire, entry._release
+        self._run: Callable[[], int] = entry._model.call(entry._entry).fixed(inputs, outputs)
+        self._result: Callable[[], Result] = lambda: entry._result(outputs)
+        if out is not None:
+            self._result = lambda: out
+        elif len(outputs) == 1 and not outputs[0].shape:
+            self._result = outputs[0].item
+
+    def __call__(self) -> Result:
+        """Run the entry once; see the class."""
+        self._acquire()
+        try:
+            self._entry.runs += 1
+            status = self._run()
+            if status:
+                raise self._entry._failed(status, self._arrays)
+            return self._result()
+        finally:
+            self._release()
+
+    def __repr__(self) -> str:
+        return f"<{self._entry!r} bound to arrays>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -114,6 +115,17 @@ class IncrementalCall:
         raise InputError(
             f"{self.name}: an incremental entry does not repeat: on the same inputs nothing is left to run\n"
             f"  try: {self.name}(...), or repeat one of {', '.join(p.call.name for p in self._parts)}"
+        )
+
+    def bind(self, /, **inputs: Array) -> NoReturn:
+        """Refused: which segments a bound call would have to run is not known before it. Raises InputError."""
+        raise InputError(f"{self.name}: an incremental entry does not bind arrays\n  try: {self.name}(...)")
+
+    def many(self, /, **inputs: Array) -> NoReturn:
+        """Refused: it would run every segment for each batch, so there is nothing to be saved. Raises InputError."""
+        raise InputError(
+            f"{self.name}: an incremental entry does not run along larger arrays\n"
+            f"  try: a loop over {self.name}(...), or an entry that is not incremental"
         )
 
     def _changed(self, changed: Collection[str] | None, inputs: Mapping[str, Array]) -> set[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ class Call:
     time.
     """
 
-    __slots__ = ("_call", "_entry", "_ffi", "_from_buffer", "_inputs", "_lib", "_model", "_outputs")
+    __slots__ = ("_call", "_entry", "_ffi", "_from_buffer", "_inputs", "_kept", "_lib", "_model", "_outputs")
 
     def __init__(self, ffi: Any, lib: Any, model: Any, entry: EntryInfo) -> None:
         self._ffi, self._lib, self._model, self._entry = ffi, lib, model, entry.number
@@ -226,6 +227,30 @@ class Call:
         for index, array in enumerate(inputs):
             self._inputs[index] = self._from_buffer(array)
         return int(self._lib.lzd_repeat(self._model, self._entry, self._inputs, self._outputs, times))
+
+    def fixed(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> Callable[[], int]:
+        """`run` on these arrays for good, as a function that returns the status. It keeps the arrays alive."""
+        self._kept = (
+            [self._from_buffer(a) for a in inputs],
+            [self._from_buffer(a, require_writable=True) for a in outputs],
+        )
+        self._inputs[0 : len(inputs)], self._outputs[0 : len(outputs)] = self._kept
+        return partial(self._call, self._model, self._entry, self._inputs, self._outputs)
+
+    def along(
+        self, inputs: Sequence[np.ndarray], input_bytes: Sequence[int], outputs: Sequence[np.ndarray], times: int
+    ) -> tuple[int, int]:
+        """`run` in a C loop along arrays that hold the values of `times` runs one after the other: (status, runs done).
+
+        `input_bytes`: how far each input moves on from run to run. `outputs` have `times` as their first extent.
+        """
+        kept = [self._from_buffer(a) for a in inputs], [self._from_buffer(a, require_writable=True) for a in outputs]
+        pointers = [self._ffi.new("void *[]", p) for p in kept]
+        steps = [self._ffi.new("size_t[]", b) for b in (input_bytes, [a.nbytes // times for a in outputs])]
+        done = self._ffi.new("uint32_t *")
+        sides = (pointers[0], steps[0], len(inputs), pointers[1], steps[1], len(outputs))
+        status = self._lib.lzd_call_along(self._model, self._entry, *sides, times, done)
+        return int(status), int(done[0])
 
     def repeat_counted(self, inputs: Sequence[np.ndarray], times: int, counter: HeapCounter) -> tuple[int, int]:
         """`repeat`, and how many heap calls the process made meanwhile: (status, calls)."""

@@ -1,4 +1,4 @@
-/* What the Python binding adds to the runtime: loops of calls, bare and counted. */
+/* What the Python binding adds to the runtime: loops of calls, bare, counted and along larger arrays. */
 #ifndef LZD_PYTHON_H
 #define LZD_PYTHON_H
 
@@ -16,7 +16,24 @@ static lzd_status lzd_repeat(lzd_model *model, uint32_t entry, const void *const
     return status;
 }
 
-/* The same, and how far count() (csrc/heapcount.c) moved meanwhile: read here, so that Python's own allocations are not in it. */
+/* lzd_call, `times` times or until one fails, each with pointers as many bytes further on; how many succeeded is added to `done`. */
+static lzd_status lzd_call_along(lzd_model *model, uint32_t entry, const void **inputs, const size_t *input_bytes, uint32_t n_inputs,
+                                 void **outputs, const size_t *output_bytes, uint32_t n_outputs, uint32_t times, uint32_t *done)
+{
+    lzd_status status = LZD_OK;
+    for (uint32_t i = 0; i < times && (status = lzd_call(model, entry, inputs, outputs)) == LZD_OK; i++) {
+        for (uint32_t k = 0; k < n_inputs; k++) {
+            inputs[k] = (const char *)inputs[k] + input_bytes[k];
+        }
+        for (uint32_t k = 0; k < n_outputs; k++) {
+            outputs[k] = (char *)outputs[k] + output_bytes[k];
+        }
+        ++*done;
+    }
+    return status;
+}
+
+/* lzd_repeat, and how far count() (csrc/heapcount.c) moved meanwhile: read here, so that Python's own allocations are not in it. */
 static lzd_status lzd_repeat_counted(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs,
                                      uint32_t times, uint64_t (*count)(void), uint64_t *counted)
 {

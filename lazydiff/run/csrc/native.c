@@ -588,93 +588,105 @@ static void *_cffi_types[] = {
 /*  1 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(lzd_model const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 85), // lzd_model const *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // lzd_model const *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(uint32_t)
 /*  7 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, lzd_block const *, uint32_t)
 /* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // lzd_model * *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // void const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // void const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 83), // lzd_block const *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // lzd_block const *
 /* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, char const *)
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 85), // lzd_model *
-/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 82), // char const *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // lzd_model *
+/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 94), // char const *
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * *, size_t const *, uint32_t, void * *, size_t const *, uint32_t, uint32_t, uint32_t *)
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
 /* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
-/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 61), // void * const *
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
-/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * *
+/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 12), // size_t const *
+/* 25 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 73), // void * *
+/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 28 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 33 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
-/* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 39 */ _CFFI_OP(_CFFI_OP_POINTER, 77), // uint64_t(*)(void)
-/* 40 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // uint64_t *
-/* 41 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
-/* 43 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 46 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
-/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 29 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 30 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
+/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
+/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 35 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
+/* 36 */ _CFFI_OP(_CFFI_OP_POINTER, 73), // void * const *
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
+/* 39 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
+/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 36),
+/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
+/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 47 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
+/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 36),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // lzd_entry *
-/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
-/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 86), // lzd_symbol *
-/* 57 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
-/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 60 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 61 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // void *
-/* 62 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
-/* 65 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 67 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
-/* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
-/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 67),
-/* 73 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 74 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // uint64_t()(uint64_t(*)(void))
-/* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 39),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 88), // uint64_t()(void)
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // void()(lzd_model *)
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 82 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 83 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
-/* 84 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 85 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
-/* 86 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
-/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
-/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 89), // uint64_t(*)(void)
+/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 100), // uint64_t *
+/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
+/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
+/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 62 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 63 */ _CFFI_OP(_CFFI_OP_POINTER, 96), // lzd_entry *
+/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
+/* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // lzd_symbol *
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
+/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // void *
+/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
+/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 30),
+/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
+/* 82 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 83 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 30),
+/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 100), // uint64_t()(uint64_t(*)(void))
+/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION, 100), // uint64_t()(void)
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 102), // void()(lzd_model *)
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 95 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
+/* 96 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 97 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
+/* 98 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
+/* 99 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
+/* 100 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 101 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_call(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3)
@@ -715,19 +727,19 @@ _cffi_f_lzd_call(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(23), arg2, (char **)&x2);
+      _cffi_type(35), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg3, (char **)&x3);
+      _cffi_type(36), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -745,6 +757,127 @@ _cffi_f_lzd_call(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_call _cffi_d_lzd_call
+#endif
+
+static int _cffi_d_lzd_call_along(lzd_model * x0, uint32_t x1, void const * * x2, size_t const * x3, uint32_t x4, void * * x5, size_t const * x6, uint32_t x7, uint32_t x8, uint32_t * x9)
+{
+  return lzd_call_along(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_call_along(PyObject *self, PyObject *args)
+{
+  lzd_model * x0;
+  uint32_t x1;
+  void const * * x2;
+  size_t const * x3;
+  uint32_t x4;
+  void * * x5;
+  size_t const * x6;
+  uint32_t x7;
+  uint32_t x8;
+  uint32_t * x9;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+  PyObject *arg8;
+  PyObject *arg9;
+
+  if (!PyArg_UnpackTuple(args, "lzd_call_along", 10, 10, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7, &arg8, &arg9))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(23), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (void const * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(24), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (size_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = _cffi_to_c_int(arg4, uint32_t);
+  if (x4 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(26), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(26), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(24), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (size_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(24), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x7 = _cffi_to_c_int(arg7, uint32_t);
+  if (x7 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x8 = _cffi_to_c_int(arg8, uint32_t);
+  if (x8 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(30), arg9, (char **)&x9);
+  if (datasize != 0) {
+    x9 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(30), arg9, (char **)&x9,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_call_along(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_call_along _cffi_d_lzd_call_along
 #endif
 
 static int _cffi_d_lzd_check(void const * x0, size_t x1, uint32_t * x2)
@@ -783,10 +916,10 @@ _cffi_f_lzd_check(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(67), arg2, (char **)&x2);
+      _cffi_type(30), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(67), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(30), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -842,10 +975,10 @@ _cffi_f_lzd_describe(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(56), arg2, (char **)&x2);
+      _cffi_type(68), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_symbol *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(56), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -901,10 +1034,10 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(51), arg2, (char **)&x2);
+      _cffi_type(63), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_entry *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(51), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(63), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1012,7 +1145,7 @@ _cffi_f_lzd_probe_heap(PyObject *self, PyObject *arg0)
   uint64_t result;
   PyObject *pyresult;
 
-  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(39));
+  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(51));
   if (x0 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
@@ -1068,10 +1201,10 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(61), arg2, (char **)&x2);
+      _cffi_type(73), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(61), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(73), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1131,10 +1264,10 @@ _cffi_f_lzd_regions(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(67), arg2, (char **)&x2);
+      _cffi_type(30), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(67), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(30), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1194,19 +1327,19 @@ _cffi_f_lzd_repeat(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(23), arg2, (char **)&x2);
+      _cffi_type(35), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg3, (char **)&x3);
+      _cffi_type(36), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1274,19 +1407,19 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(23), arg2, (char **)&x2);
+      _cffi_type(35), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg3, (char **)&x3);
+      _cffi_type(36), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1295,15 +1428,15 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
   if (x4 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
-  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(39));
+  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(51));
   if (x5 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(40), arg6, (char **)&x6);
+      _cffi_type(52), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint64_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(40), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(52), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1708,28 +1841,29 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_MAX_REGIONS", (void *)_cffi_const_LZD_MAX_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_OK", (void *)_cffi_const_LZD_OK, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_TABLE_VERSION", (void *)_cffi_const_LZD_TABLE_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_call },
-  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_check },
-  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 53), (void *)_cffi_d_lzd_describe },
-  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 48), (void *)_cffi_d_lzd_describe_entry },
+  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_lzd_call },
+  { "lzd_call_along", (void *)_cffi_f_lzd_call_along, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_call_along },
+  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 76), (void *)_cffi_d_lzd_check },
+  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 65), (void *)_cffi_d_lzd_describe },
+  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 60), (void *)_cffi_d_lzd_describe_entry },
   { "lzd_open_regions", (void *)_cffi_f_lzd_open_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open_regions },
-  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 74), (void *)_cffi_d_lzd_probe_heap },
-  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 58), (void *)_cffi_d_lzd_read },
-  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_lzd_regions },
-  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 26), (void *)_cffi_d_lzd_repeat },
-  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 33), (void *)_cffi_d_lzd_repeat_counted },
-  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 79), (void *)_cffi_d_lzd_reset },
+  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 86), (void *)_cffi_d_lzd_probe_heap },
+  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_read },
+  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 81), (void *)_cffi_d_lzd_regions },
+  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 38), (void *)_cffi_d_lzd_repeat },
+  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 45), (void *)_cffi_d_lzd_repeat_counted },
+  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 91), (void *)_cffi_d_lzd_reset },
   { "lzd_set_simd", (void *)_cffi_f_lzd_set_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_set_simd },
   { "lzd_simd", (void *)_cffi_f_lzd_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_lzd_simd },
   { "lzd_simd_name", (void *)_cffi_f_lzd_simd_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_lzd_simd_name },
   { "lzd_status_text", (void *)_cffi_f_lzd_status_text, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_lzd_status_text },
-  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 42), (void *)_cffi_d_lzd_write },
+  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 54), (void *)_cffi_d_lzd_write },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "at", offsetof(lzd_block, at),
           sizeof(((lzd_block *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 61) },
+          _CFFI_OP(_CFFI_OP_NOOP, 73) },
   { "bytes", offsetof(lzd_block, bytes),
              sizeof(((lzd_block *)0)->bytes),
              _CFFI_OP(_CFFI_OP_NOOP, 12) },
@@ -1762,7 +1896,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "dims", offsetof(lzd_symbol, dims),
             sizeof(((lzd_symbol *)0)->dims),
-            _CFFI_OP(_CFFI_OP_NOOP, 87) },
+            _CFFI_OP(_CFFI_OP_NOOP, 99) },
   { "rank", offsetof(lzd_symbol, rank),
             sizeof(((lzd_symbol *)0)->rank),
             _CFFI_OP(_CFFI_OP_NOOP, 7) },
@@ -1771,34 +1905,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "kind", offsetof(lzd_symbol, kind),
             sizeof(((lzd_symbol *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 89) },
+            _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "dtype", offsetof(lzd_symbol, dtype),
              sizeof(((lzd_symbol *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 89) },
+             _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "region", offsetof(lzd_symbol, region),
               sizeof(((lzd_symbol *)0)->region),
-              _CFFI_OP(_CFFI_OP_NOOP, 89) },
+              _CFFI_OP(_CFFI_OP_NOOP, 101) },
   { "buffer", offsetof(lzd_symbol, buffer),
               sizeof(((lzd_symbol *)0)->buffer),
               _CFFI_OP(_CFFI_OP_NOOP, 7) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_block", 83, _CFFI_F_CHECK_FIELDS,
+  { "lzd_block", 95, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_block), offsetof(struct _cffi_align__lzd_block, y), 0, 2 },
-  { "lzd_entry", 84, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 96, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 2, 6 },
-  { "lzd_model", 85, 0,
+  { "lzd_model", 97, 0,
     sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 8, 2 },
-  { "lzd_symbol", 86, _CFFI_F_CHECK_FIELDS,
+  { "lzd_symbol", 98, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 10, 8 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_block", 83 },
-  { "lzd_entry", 84 },
-  { "lzd_model", 85 },
-  { "lzd_symbol", 86 },
+  { "lzd_block", 95 },
+  { "lzd_entry", 96 },
+  { "lzd_model", 97 },
+  { "lzd_symbol", 98 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1808,12 +1942,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  26,  /* num_globals */
+  27,  /* num_globals */
   4,  /* num_struct_unions */
   0,  /* num_enums */
   4,  /* num_typenames */
   NULL,  /* no includes */
-  91,  /* num_types */
+  103,  /* num_types */
   0,  /* flags */
 };
 
