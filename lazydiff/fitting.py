@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from lazydiff.entries import versions
 from lazydiff.errors import GraphError
@@ -47,17 +48,29 @@ class Prepared:
     store: Store
     unit: int  # bytes of alignment
     entries: list[list[Version]]
+    _layouts: dict[tuple[int, ...], tuple[list[Lifetimes], Layout]] = field(default_factory=dict, repr=False)
 
     @property
     def room(self) -> int:
         """Bytes that all regions leave for what entries take turns on."""
         return sum(size // 8 * 8 for size in self.ram.sizes) - self.store.ram_bytes(self.unit)
 
-    def layout(self, lives: Sequence[Lifetimes]) -> Layout:
-        """Where everything lies if each entry runs so."""
-        if self.ram.names:
-            return spread_out(self.store.kept, lives, self.unit, self.ram)
-        return stacked(self.store.kept, lives, self.unit)
+    def layout(self, lives: Sequence[Lifetimes], search: bool = True) -> Layout:
+        """Where everything lies if each entry runs so. Several regions are searched for once; `search=False`: never."""
+        if not self.ram.names:
+            return stacked(self.store.kept, lives, self.unit)
+        key = tuple(map(id, lives))  # the lives are kept, so no other's ids
+        if key in self._layouts:
+            return self._layouts[key][1]
+        found = spread_out(self.store.kept, lives, self.unit, self.ram, search)
+        if search:
+            self._layouts[key] = list(lives), found
+        return found
+
+    def fits_with(self, lives: Sequence[Lifetimes], n: int, wide: Lifetimes) -> bool:
+        """True if the regions hold these lives, with `wide` for entry n, without a search."""
+        changed = [wide if m == n else each for m, each in enumerate(lives)]
+        return max(self.layout(changed, search=False).beyond) <= 0
 
     def beyond(self, lives: Sequence[Lifetimes]) -> list[int]:
         """By entry: by how many bytes it exceeds the room if it runs so; 0 or less if it fits."""
@@ -168,17 +181,13 @@ def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Ch
 def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
     """The plan, with faster kernels where their scratch fits the room, or what the plan takes anyway."""
     fast = [(c.entry, c.lives) for c in choices]
-    room = prepared.room if prepared.ram.limited else 0
     if not prepared.ram.names:
-        room = max([room, *(c.lives.placed().height for c in choices)])
-    for n, c in enumerate(choices):
-
-        def fits(wide: Lifetimes, n: int = n) -> bool:
-            if not prepared.ram.names:
-                return wide.placed().height <= room
-            return max(prepared.beyond([wide if m == n else lives for m, (_, lives) in enumerate(fast)])) <= 0
-
-        fast[n] = faster(c.entry, c.lives, room, prepared.unit, fits)
+        room = max([prepared.room if prepared.ram.limited else 0, *(c.lives.placed().height for c in choices)])
+        fast = [faster(*each, room, prepared.unit, lambda wide: wide.placed().height <= room) for each in fast]
+    elif max(prepared.beyond([c.lives for c in choices])) <= 0:
+        for n, each in enumerate(fast):
+            others = [lives for _, lives in fast]
+            fast[n] = faster(*each, prepared.room, prepared.unit, partial(prepared.fits_with, others, n))
     layout = prepared.layout([lives for _, lives in fast])
     return Candidate(lower(prepared.store, fast, layout, prepared.ram), choices, prepared.steps, prepared.unit)
 
@@ -219,8 +228,9 @@ def _lowest(prepared: Prepared, plain: Candidate) -> Candidate:
     """Each entry as low as recomputation gets it."""
     choices = []
     for each in prepared.entries:
-        tries = [(v, lowest(v.facts, v.orders)) for v in each]
-        version, schedule = min(tries, key=lambda pair: peak(pair[0].facts, pair[1]))
+        rough = [(peak(v.facts, lowest(v.facts, v.orders, moves=False)), n) for n, v in enumerate(each)]
+        version = each[min(rough)[1]]
+        schedule = lowest(version.facts, version.orders)
         choices.append(_choose(prepared, version, schedule))
     return min(plain, _candidate(prepared, choices), key=lambda c: prepared.ram.missing(c.plan))
 

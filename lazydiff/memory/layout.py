@@ -11,8 +11,8 @@ from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, Value
 from lazydiff.memory.facts import work
 from lazydiff.memory.placement.packing import Decision
-from lazydiff.memory.placement.place import SEARCH_WORK, Interval
-from lazydiff.memory.placement.regions import Place, spread
+from lazydiff.memory.placement.place import Interval
+from lazydiff.memory.placement.regions import SEARCH_WORK, Place, spread
 from lazydiff.plan.model import EXECUTOR_BYTES
 
 
@@ -44,12 +44,10 @@ def stacked(kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int) -> L
     )
 
 
-def spread_out(
-    kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int, ram: Ram, effort: int = SEARCH_WORK
-) -> Layout:
+def spread_out(kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int, ram: Ram, search: bool) -> Layout:
     """Several regions: all entries one after the other in time, and parameters and state alive throughout.
 
-    What is used most for its bytes lies in the first region that has room. `effort` limits the exact search.
+    What is used most for its bytes lies in the first region that has room. Without `search` first fit has to do.
     """
     heat = _heat(entries)
     begins, steps = [], 0
@@ -62,7 +60,7 @@ def spread_out(
     for begin, lives in zip(begins, entries, strict=True):
         intervals += [replace(i, start=begin + i.start, end=begin + i.end) for i in lives.intervals]
         warm += [sum(heat.get(id(v), 0) for v in shared.values) for shared in lives.places]
-    found = spread(intervals, last + 1, ram.rooms(), warm, effort)
+    found = spread(intervals, last + 1, ram.rooms(), warm, SEARCH_WORK if search else 0)
     places = [(r, at + (EXECUTOR_BYTES if r == 0 else 0)) for r, at in found.places]
     sizes = [i.size_bytes for i in intervals]
     room = ram.sizes[-1] // 8 * 8

@@ -15,10 +15,11 @@ from math import gcd
 import numpy as np
 
 from lazydiff.memory.placement.packing import Decision, first_fit
-from lazydiff.memory.placement.place import FIT_WORK, SEARCH_WORK, Instance, Interval, instance, orders, place
+from lazydiff.memory.placement.place import FIT_WORK, Instance, Interval, instance, orders, place
 from lazydiff.memory.placement.search import decide
 from lazydiff.memory.placement.sections import Ints, contention
 
+SEARCH_WORK = 50_000_000  # of one exact search, as place.py's; several may be needed to say no
 Place = tuple[int, int]  # a region's number, an offset in it
 
 

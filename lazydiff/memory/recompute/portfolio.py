@@ -55,8 +55,13 @@ def impossible(cases: Sequence[Case], budget: int) -> bool:
     return all(answer.proved and answer.schedule is None for answer in answers)
 
 
-def lowest(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int] | None = None) -> list[int]:
-    """A schedule whose peak is as low as any method gets it, whatever the work; `only` these values are dropped."""
+def lowest(
+    facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int] | None = None, moves: bool = True
+) -> list[int]:
+    """A schedule whose peak is as low as any method gets it, whatever the work; `only` these values are dropped.
+
+    Local moves are the last method, which takes longest; `moves=False` leaves them out.
+    """
     if not facts.reads:
         return list(schedules[0])
     grounds = grounds_of(facts, schedules, only)
@@ -70,8 +75,8 @@ def lowest(facts: Facts, schedules: Sequence[Sequence[int]], only: frozenset[int
             high, best = target + found.over, found.schedule
         if found is None or found.over:
             low = target + 1
-    found = min(walks(grounds, high - 1), key=lambda w: w.key, default=None)
-    if found is not None and only is None:
+    found = min(walks(grounds, high - 1), key=lambda w: w.key, default=None) if moves and only is None else None
+    if found is not None:
         found = moved(found, needed(facts)[0])
         if found.ground.peak(found.schedule) < high:
             best = found.schedule
