@@ -91,14 +91,13 @@ def test_a_bound_call_refuses_what_a_call_refuses(session):
 
 
 def test_a_bound_call_counts_for_what_an_incremental_entry_keeps():
-    x, w = ld.input("x", (2, 3)), ld.param("w", W0)
-    parts = ld.incremental(x @ w, keep=["x"])
-    plan = ld.compile(f=parts, train=ld.train_step((x @ w).sum(), ld.sgd(0.5)))
-    session = ld.Session(plan)
+    x, z, w = ld.input("x", (2, 3)), ld.input("z", (2,)), ld.param("w", W0)
+    parts = ld.incremental({"product": x @ w, "other": ld.exp(z)}, keep=["x"])
+    session = ld.Session(ld.compile(f=parts, train=ld.train_step((x @ w).sum(), ld.sgd(0.5))))
     step = session.train.bind(x=X)
-    before = session.f(x=X)
+    before = session.f(x=X, z=np.zeros(2, F32))["product"]
     step()
-    after = session.f()
+    after = session.f(z=np.ones(2, F32))["product"]
     assert not np.array_equal(before, after)
     assert np.array_equal(after, X @ session.read("w"))
     for refused in (session.f.bind, session.f.many):
