@@ -7,7 +7,7 @@
  *   lzd_run(model, DIGITS_TRAIN);
  *
  * Rules:
- *  1. Nothing here allocates, keeps writable statics, recurses, or calls the C library (but memcpy and memset).
+ *  1. Nothing here allocates, keeps writable statics, recurses, or calls the C library (but memcpy and memset); lzd_threads_start does.
  *  2. The plan may be hostile: lzd_open checks every byte it will use and refuses; after LZD_OK no call reads or writes
  *     outside the plan and its blocks of RAM. The plan must stay unchanged and 8-byte aligned while the model is open.
  *  3. An entry's inputs may share bytes with work space: write all inputs before each run. Its outputs stay until the next run.
@@ -63,6 +63,7 @@ typedef enum lzd_status {
     LZD_ERROR_INPUT_RANGE,  /* an input holds a value outside its range, such as a label too large */
     LZD_ERROR_INPUT_FINITE, /* an input that must be finite holds a NaN or an infinity */
     LZD_ERROR_SIMD,         /* no kernels of that name in this library, or not for this machine */
+    LZD_ERROR_THREADS,      /* no such number of threads, or the system gave no more */
     LZD_STATUS_COUNT
 } lzd_status;
 
@@ -73,6 +74,9 @@ typedef struct lzd_model {
     const struct lzd_kernel *kernels; /* those of the instruction set that lzd_open found */
     uint32_t error_at;   /* after a failure: step number, symbol, or record, as the status says */
     uint32_t error_item; /* after LZD_ERROR_INPUT_*: which element */
+#if LZD_THREADS
+    struct lzd_threads *threads; /* NULL: the caller's alone */
+#endif
 } lzd_model;
 
 /* A parameter, state, input or output. */
@@ -147,6 +151,17 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry);
 
 /* Copy the inputs in (in the entry's order), run, copy the outputs out (a NULL output is skipped). */
 lzd_status lzd_call(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs);
+
+#if LZD_THREADS
+/* Run steps of at least `least_work` multiply-adds on `n` threads, the caller's among them; smaller steps stay on the caller's.
+ * The bits do not depend on n. The others are started here, once, and so is all memory they take (their stacks, and a tile and a
+ * map's temporaries for each): it is not in the plan's RAM. n: 1 (ends them) to LZD_MAX_THREADS. */
+lzd_status lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work);
+void lzd_threads_stop(lzd_model *model); /* ends and joins them, before the model's RAM goes; runs stay on the caller's thread */
+/* A child made by fork has none of them: it must call this before it runs the model, which then stays on its own thread. */
+void lzd_threads_forget(lzd_model *model);
+uint32_t lzd_threads(const lzd_model *model); /* how many run it */
+#endif
 
 const char *lzd_status_text(lzd_status status);
 

@@ -18,6 +18,17 @@
 #define LZD_MAX_REGIONS 4u
 #endif
 
+/* 1: a model can run its large steps on several threads (lzd_threads_start). It takes pthreads, GCC or Clang, and malloc when
+ * the threads start. */
+#ifndef LZD_THREADS
+#define LZD_THREADS 0
+#endif
+
+/* The most threads of a model. */
+#ifndef LZD_MAX_THREADS
+#define LZD_MAX_THREADS 64u
+#endif
+
 /* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)

@@ -60,6 +60,34 @@ enum { LZD_NO_KERNEL = 255 };
 const lzd_kernel *lzd_find_kernel(uint32_t number); /* lzd_plan.c: of this build's table, or NULL */
 const lzd_kernel *lzd_best_kernels(void); /* lzd_builds.c: the table of the fastest build that this machine runs */
 
+/* One step made ready: its function, operands, attributes and rows. */
+typedef struct lzd_ready {
+    void **p;
+    lzd_kernel_fn run;
+    const uint32_t *attrs;
+    uint32_t rows;
+} lzd_ready;
+
+#if LZD_THREADS /* lzd_threads.c */
+/* Run a step, or a tiled one with the map behind it, on all threads of the model; false if it is to be run here. */
+bool lzd_share(const lzd_model *model, const uint32_t *step, const lzd_ready *r);
+bool lzd_share_tiles(const lzd_model *model, const uint32_t *step, const lzd_ready *r, const uint32_t *map_step, const lzd_ready *map);
+static inline void lzd_no_threads(lzd_model *model) { model->threads = NULL; }
+extern uint64_t (*const lzd_kernel_work[])(const uint32_t *v); /* the multiply-adds of each row of lzd_kernels, or NULL */
+#else
+static inline bool lzd_share(const lzd_model *model, const uint32_t *step, const lzd_ready *r)
+{
+    (void)model, (void)step, (void)r;
+    return false;
+}
+static inline bool lzd_share_tiles(const lzd_model *model, const uint32_t *step, const lzd_ready *r, const uint32_t *map_step, const lzd_ready *map)
+{
+    (void)model, (void)step, (void)r, (void)map_step, (void)map;
+    return false;
+}
+static inline void lzd_no_threads(lzd_model *model) { (void)model; }
+#endif
+
 /* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
 typedef void (*lzd_op_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n);
 typedef void (*lzd_op_f64)(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n);

@@ -30,6 +30,7 @@ const char *lzd_status_text(lzd_status status)
         "an input holds a value outside its range, such as a label too large",
         "an input that must be finite holds a NaN or an infinity",
         "this library has no kernels of that name, or this machine can't run them",
+        "the threads could not be started: their number is out of range, or the system gives no more",
     };
     return (unsigned)status < LZD_STATUS_COUNT ? texts[status] : "unknown status";
 }
@@ -83,6 +84,7 @@ lzd_status lzd_open_regions(lzd_model **model, const void *plan, size_t plan_byt
     }
     made->kernels = lzd_best_kernels();
     made->error_at = made->error_item = LZD_NONE;
+    lzd_no_threads(made);
     lzd_reset(made);
     *model = made;
     return LZD_OK;
@@ -121,16 +123,8 @@ typedef struct places {
     const lzd_kernel *kernels;
 } places;
 
-/* One step made ready: its function, operands (in place for them), attributes and rows. */
-typedef struct ready {
-    void **p;
-    lzd_kernel_fn run;
-    const uint32_t *attrs;
-    uint32_t rows;
-} ready;
-
 /* Returns the step behind it. This is what a step costs beside its kernel, so it divides nothing and calls nothing. */
-static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, ready *r)
+static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, lzd_ready *r)
 {
     const uint32_t number = step[0] & 0xFFFFu, n_attrs = step[1] >> 16, *const buffers = at->buffers;
     const lzd_kernel *kernel = at->kernels + lzd_kernel_at[number];
@@ -155,12 +149,15 @@ static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step,
 }
 
 /* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Returns the step behind the map. */
-static LZD_APART const uint32_t *run_tiles(const places *at, const ready *product, const uint32_t *map_step, uint32_t tile)
+static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places *at, const lzd_ready *product, const uint32_t *step)
 {
-    ready map;
+    lzd_ready map;
     map.p = product->p + LZD_MAX_EXTENTS; /* no tiled step has more operands */
-    const uint32_t *const next = prepare(at, map_step, &map);
-    const uint32_t columns = map.rows / product->rows;
+    const uint32_t *const map_step = step + lzd_step_words(step), *const next = prepare(at, map_step, &map);
+    const uint32_t columns = map.rows / product->rows, tile = step[2];
+    if (lzd_share_tiles(model, step, product, map_step, &map)) {
+        return next;
+    }
     for (uint32_t row = 0; row < product->rows; row += tile) {
         const uint32_t end = product->rows - row < tile ? product->rows : row + tile;
         product->run(product->p, product->attrs, row, end);
@@ -171,7 +168,7 @@ static LZD_APART const uint32_t *run_tiles(const places *at, const ready *produc
 
 /* One step of a group, made ready, for the rows `begin` .. end-1 of the group's first. A kernel behind the first makes each row
  * of an image of its own, so that it is given those images alone: a tile as it is, what is whole from there on. */
-static void run_part(const lzd_group *g, const ready *r, const uint32_t *step, uint32_t begin, uint32_t end)
+static void run_part(const lzd_group *g, const lzd_ready *r, const uint32_t *step, uint32_t begin, uint32_t end)
 {
     begin = lzd_group_at(g, begin, r->rows);
     end = lzd_group_at(g, end, r->rows);
@@ -191,7 +188,7 @@ static void run_part(const lzd_group *g, const ready *r, const uint32_t *step, u
 }
 
 /* Runs the group that begins at a step; `r` is used for each of its steps in turn. Returns the step behind it. */
-static LZD_APART const uint32_t *run_group(const places *at, ready *r, const uint32_t *first)
+static LZD_APART const uint32_t *run_group(const places *at, lzd_ready *r, const uint32_t *first)
 {
     const lzd_group g = lzd_group_of(at->buffers, first);
     const uint32_t *step = first;
@@ -229,15 +226,17 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
         at.base[region] = lzd_base(model, region);
     }
     void *operands[LZD_MAX_EXTENTS + MAX_OPERANDS];
-    ready r;
+    lzd_ready r;
     r.p = operands;
     while (step < end) {
         const uint32_t tile = step[2], *const first = step;
         step = prepare(&at, step, &r);
         if (tile == 0u) {
-            r.run(r.p, r.attrs, 0u, r.rows);
+            if (!lzd_share(model, first, &r)) {
+                r.run(r.p, r.attrs, 0u, r.rows);
+            }
         } else if (step[2] == 0u && lzd_is_map(step)) {
-            step = run_tiles(&at, &r, step, tile);
+            step = run_tiles(model, &at, &r, first);
         } else {
             step = run_group(&at, &r, first);
         }

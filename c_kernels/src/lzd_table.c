@@ -236,6 +236,22 @@ const uint8_t LZD_NAMED(lzd_kernel_at)[] = {
 };
 const uint32_t LZD_NAMED(lzd_last_kernel) = 41;
 
+#if LZD_THREADS && !defined(LZD_ISA)
+static uint64_t matmul_nn_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
+static uint64_t matmul_nt_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
+static uint64_t matmul_tn_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
+static uint64_t matmul_nt_turned_work(const uint32_t *v) { return sat_add(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]), sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[2]), (uint64_t)v[3])); }
+static uint64_t conv2d_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
+static uint64_t conv2d_grad_x_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
+static uint64_t conv2d_grad_w_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
+static uint64_t conv2d_grad_x_turned_work(const uint32_t *v) { return sat_add(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]), sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6])); }
+uint64_t (*const lzd_kernel_work[])(const uint32_t *v) = {
+    NULL, NULL, NULL, NULL, NULL, NULL, matmul_nn_work, matmul_nt_work, matmul_tn_work, matmul_nt_turned_work,
+    conv2d_work, conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, conv2d_grad_x_turned_work, NULL, NULL,
+    NULL, NULL
+};
+#endif
+
 const uint8_t LZD_NAMED(lzd_op_arity)[] = {
     [1] = 1,
     [2] = 1,

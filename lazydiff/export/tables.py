@@ -109,6 +109,16 @@ def _kernel_row(k: Kernel, kernels: PerDtype[Kernel]) -> str:
     return f"    {{{counts}, {rows}, {', '.join(parts)}, {functions}}},\n"
 
 
+def _work(kernels: Sequence[Kernel]) -> str:
+    """The multiply-adds of each kernel that declares them, for builds with threads."""
+    text = "\n#if LZD_THREADS && !defined(LZD_ISA)\n"
+    for k in (k for k in kernels if k.work):
+        positions = {a.name: i for i, a in enumerate(k.attrs)}
+        text += f"static uint64_t {k.name}_work(const uint32_t *v) {{ return {extent_c(k.work, positions)}; }}\n"
+    rows = [f"{k.name}_work" if k.work else "NULL" for k in kernels]
+    return text + _braces("uint64_t (*const lzd_kernel_work[])(const uint32_t *v) =", rows or ["NULL"]) + "#endif\n"
+
+
 def _op_table(opcodes: Sequence[Opcode], dtype: Dtype, count: int) -> str:
     """The block functions of one dtype by opcode number, and NULL for those below `count` that no `map` of it uses."""
     names = {o.number: _named(f"lzd_op_{o.name}_{dtype.name}") for o in _computed(opcodes)}
@@ -132,7 +142,7 @@ def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode]) -> str:
     for place, k in enumerate(kernels):
         at[k.number] = place
     text += _braces(f"const uint8_t {_named('lzd_kernel_at')}[] =", [str(place) for place in at])
-    text += f"const uint32_t {_named('lzd_last_kernel')} = {last};\n"
+    text += f"const uint32_t {_named('lzd_last_kernel')} = {last};\n" + _work(kernels)
     arities = "".join(f"    [{o.number}] = {o.arity},\n" for o in opcodes) or "    0,\n"
     text += f"\nconst uint8_t {_named('lzd_op_arity')}[] = {{\n{arities}}};\n"
     text += f"const uint32_t {_named('lzd_op_count')} = sizeof {_named('lzd_op_arity')};\n"

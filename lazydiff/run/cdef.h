@@ -9,6 +9,7 @@
 #define LZD_EXECUTOR_BYTES ...
 #define LZD_FORMAT_SEVERAL_REGIONS ...
 #define LZD_MAX_REGIONS ...
+#define LZD_MAX_THREADS ...
 
 typedef struct lzd_model {
     uint32_t error_at;
@@ -43,6 +44,10 @@ int lzd_open_regions(lzd_model **model, const void *plan, size_t plan_bytes, con
 const char *lzd_simd_name(uint32_t number);
 const char *lzd_simd(const lzd_model *model);
 int lzd_set_simd(lzd_model *model, const char *name);
+int lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work);
+void lzd_threads_stop(lzd_model *model);
+void lzd_threads_forget(lzd_model *model);
+uint32_t lzd_threads(const lzd_model *model);
 void lzd_reset(lzd_model *model);
 int lzd_describe(const lzd_model *model, uint32_t symbol, lzd_symbol *out);
 int lzd_describe_entry(const lzd_model *model, uint32_t entry, lzd_entry *out);

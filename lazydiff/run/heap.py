@@ -18,7 +18,9 @@ from lazydiff.run.native import HeapCounter
 from lazydiff.run.session import Session
 
 
-def count_allocations(plan: Plan | bytes, entry: str, inputs: Mapping[str, np.ndarray], steps: int = 1000) -> int:
+def count_allocations(
+    plan: Plan | bytes, entry: str, inputs: Mapping[str, np.ndarray], steps: int = 1000, threads: int = 1
+) -> int:
     """How many heap calls (malloc, calloc, realloc, free, aligned ones, mmap) `steps` runs of an entry make in C.
 
     Counts the whole process, libraries below lazydiff included; Python itself stands still meanwhile. Raises ToolError
@@ -36,7 +38,7 @@ def count_allocations(plan: Plan | bytes, entry: str, inputs: Mapping[str, np.nd
         preload = " ".join(filter(None, (str(library), os.environ.get("LD_PRELOAD", ""))))
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)
         done = subprocess.run(
-            [sys.executable, "-m", "lazydiff.run.heap", folder, entry, str(steps)],
+            [sys.executable, "-m", "lazydiff.run.heap", folder, entry, str(steps), str(threads)],
             env={**os.environ, "LD_PRELOAD": preload, "PYTHONPATH": paths},
             capture_output=True,
             text=True,
@@ -46,13 +48,13 @@ def count_allocations(plan: Plan | bytes, entry: str, inputs: Mapping[str, np.nd
     return int(done.stdout)
 
 
-def _count(folder: str, entry: str, steps: int) -> int:
+def _count(folder: str, entry: str, steps: int, threads: int) -> int:
     """In the counting process: the calls that `steps` runs make."""
     counter = HeapCounter()
     seen = counter.probe()
     if seen != 2:
         raise ToolError(f"heap counter: saw {seen} calls for one malloc and one free: it is not in LD_PRELOAD")
-    session = Session(Path(folder, "plan.lzp"))
+    session = Session(Path(folder, "plan.lzp"), threads)
     with np.load(Path(folder, "inputs.npz")) as arrays:
         inputs = {name: arrays[name] for name in arrays.files}
     call = session.entry(entry)
@@ -62,4 +64,4 @@ def _count(folder: str, entry: str, steps: int) -> int:
 
 
 if __name__ == "__main__":
-    print(_count(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    print(_count(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lazydiff.dtypes import BY_CODE, Dtype
-from lazydiff.errors import PlanError, ToolError
+from lazydiff.errors import InputError, PlanError, ToolError
 from lazydiff.plan.model import Check, Kind
 
 _native: Any = None
@@ -28,6 +29,7 @@ except ImportError as error:  # without it plans can still be made, shown and ex
     _why = str(error)
 
 RAM_ALIGN = 16
+LEAST_WORK = 1 << 16  # multiply-adds of a step that is worth waking other threads for: tens of microseconds on a Pi
 # Words of the plan that lzd.h's structs do not give (plan/SPEC.md).
 _H_SYMBOLS, _H_STATE, _H_ENTRIES, _SYMBOL_WORDS, _S_CHECK = 10, 12, 14, 8, 5
 _H_STRINGS, _H_REGION, _REGION_WORDS = 21, 29, 3
@@ -145,6 +147,35 @@ class Model:
         """The instruction set whose kernels run: a name of `simd_names()`."""
         return str(self._ffi.string(self._lib.lzd_simd(self._model)).decode())
 
+    def start_threads(self, count: int) -> None:
+        """Run large steps on so many threads from now on. Raises InputError for a count that can't be."""
+        if not 1 <= count <= self._lib.LZD_MAX_THREADS:
+            raise InputError(
+                f"threads={count}\n  try: a number from 1 to {self._lib.LZD_MAX_THREADS}, such as os.cpu_count()"
+            )
+        if status := self._lib.lzd_threads_start(self._model, count, LEAST_WORK):
+            raise ToolError(f"threads={count}: {self._text(status)}\n  try: fewer threads")
+        if count > 1:
+            _with_threads.add(self)
+
+    def stop_threads(self) -> None:
+        """End and join the threads beside the caller's."""
+        self._lib.lzd_threads_stop(self._model)
+        _with_threads.discard(self)
+
+    def forget_threads(self) -> None:
+        """In a child made by fork, which has none of its parent's threads."""
+        self._lib.lzd_threads_forget(self._model)
+
+    @property
+    def threads(self) -> int:
+        """How many threads run a large step, the caller's among them."""
+        return int(self._lib.lzd_threads(self._model)) if hasattr(self, "_model") else 1
+
+    def __del__(self) -> None:
+        if getattr(self, "threads", 1) > 1:  # they use the RAM that is about to go
+            self.stop_threads()
+
     def _text(self, status: int) -> str:
         return str(self._ffi.string(self._lib.lzd_status_text(status)).decode())
 
@@ -193,6 +224,19 @@ class Model:
     def call(self, entry: EntryInfo) -> Call:
         """The prepared call of one entry."""
         return Call(self._ffi, self._lib, self._model, entry)
+
+
+_with_threads: weakref.WeakSet[Model] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for model in list(_with_threads):
+        model.forget_threads()
+    _with_threads.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Call:

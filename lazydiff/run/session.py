@@ -27,10 +27,14 @@ class Session:
     plan/SPEC.md, ToolError where the C extension is missing or LZD_SIMD names no set of
     kernels, OSError for a file that can't be read.
 
+    With `threads=4` steps with enough to do are cut into as many ranges of rows, on threads that are started here; the
+    results are the same bits. Their stacks and scratch are memory beside `ram_bytes`. `close()` joins them, as does the
+    end of the session; a forked child goes on with one. Raises InputError for a number that is not 1 to 64.
+
     Threads may share a session: its calls wait for each other.
     """
 
-    def __init__(self, plan: Plan | str | os.PathLike[str] | bytes) -> None:
+    def __init__(self, plan: Plan | str | os.PathLike[str] | bytes, threads: int = 1) -> None:
         if isinstance(plan, Plan):
             data, where = plan.to_bytes(), "plan"
         elif isinstance(plan, bytes | bytearray | memoryview):
@@ -39,6 +43,8 @@ class Session:
             data, where = Path(plan).read_bytes(), os.fspath(plan)
         self._where = where
         self._model = Model(data, where)
+        if threads != 1:
+            self._model.start_threads(threads)
         self._lock = threading.RLock()
         self._state = {s.name: s for s in self._model.state}
         self._calls = {e.name: EntryCall(self._model, e, self._lock) for e in self._model.entries}
@@ -91,6 +97,16 @@ class Session:
         made.
         """
         return self._model.simd
+
+    @property
+    def threads(self) -> int:
+        """How many threads run a large step, the caller's among them."""
+        return self._model.threads
+
+    def close(self) -> None:
+        """End and join the session's threads. It still runs, on the caller's thread alone."""
+        with self._lock:
+            self._model.stop_threads()
 
     @property
     def entries(self) -> tuple[str, ...]:

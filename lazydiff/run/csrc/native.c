@@ -588,105 +588,113 @@ static void *_cffi_types[] = {
 /*  1 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(lzd_model const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // lzd_model const *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_model const *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(uint32_t)
 /*  7 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, lzd_block const *, uint32_t)
 /* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // lzd_model * *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // void const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // void const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // lzd_block const *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_block const *
 /* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, char const *)
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // lzd_model *
-/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 94), // char const *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_model *
+/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // char const *
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * *, size_t const *, uint32_t, void * *, size_t const *, uint32_t, uint32_t, uint32_t *)
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, uint32_t)
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
 /* 22 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * *
-/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 12), // size_t const *
-/* 25 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 73), // void * *
-/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 28 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 29 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 30 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
-/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
-/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 23 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * *, size_t const *, uint32_t, void * *, size_t const *, uint32_t, uint32_t, uint32_t *)
+/* 26 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 27 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * *
+/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 12), // size_t const *
+/* 30 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 31 */ _CFFI_OP(_CFFI_OP_POINTER, 78), // void * *
+/* 32 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
+/* 33 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 35 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
-/* 36 */ _CFFI_OP(_CFFI_OP_POINTER, 73), // void * const *
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
-/* 39 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
-/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 36),
-/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
-/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 47 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
-/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 36),
-/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 89), // uint64_t(*)(void)
-/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 100), // uint64_t *
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
-/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
-/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 62 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 63 */ _CFFI_OP(_CFFI_OP_POINTER, 96), // lzd_entry *
+/* 35 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t *
+/* 36 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *)
+/* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 40 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // void const * const *
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 78), // void * const *
+/* 42 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t)
+/* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 45 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 40),
+/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 41),
+/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 49 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const * const *, void * const *, uint32_t, uint64_t(*)(void), uint64_t *)
+/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 40),
+/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 41),
+/* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // uint64_t(*)(void)
+/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 108), // uint64_t *
+/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
+/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 61 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 63 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
+/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
 /* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // lzd_symbol *
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_entry *
 /* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
 /* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // void *
-/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
-/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 30),
+/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_symbol *
+/* 74 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
+/* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 77 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // void *
+/* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
+/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
 /* 82 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 83 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 30),
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
 /* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 100), // uint64_t()(uint64_t(*)(void))
-/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(lzd_model const *)
+/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION, 100), // uint64_t()(void)
-/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 102), // void()(lzd_model *)
-/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
+/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 91 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
 /* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 95 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
-/* 96 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 97 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
-/* 98 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
-/* 99 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
-/* 100 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 101 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // uint64_t()(uint64_t(*)(void))
+/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 56),
+/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 97 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // uint64_t()(void)
+/* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // void()(lzd_model *)
+/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
+/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
+/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
+/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
+/* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_call(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3)
@@ -727,19 +735,19 @@ _cffi_f_lzd_call(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(35), arg2, (char **)&x2);
+      _cffi_type(40), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(40), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(36), arg3, (char **)&x3);
+      _cffi_type(41), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(41), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -809,19 +817,19 @@ _cffi_f_lzd_call_along(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(23), arg2, (char **)&x2);
+      _cffi_type(28), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg3, (char **)&x3);
+      _cffi_type(29), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(29), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -831,19 +839,19 @@ _cffi_f_lzd_call_along(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(26), arg5, (char **)&x5);
+      _cffi_type(31), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(26), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(31), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg6, (char **)&x6);
+      _cffi_type(29), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (size_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(29), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -857,10 +865,10 @@ _cffi_f_lzd_call_along(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(30), arg9, (char **)&x9);
+      _cffi_type(35), arg9, (char **)&x9);
   if (datasize != 0) {
     x9 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(30), arg9, (char **)&x9,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg9, (char **)&x9,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -916,10 +924,10 @@ _cffi_f_lzd_check(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(30), arg2, (char **)&x2);
+      _cffi_type(35), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(30), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -975,10 +983,10 @@ _cffi_f_lzd_describe(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg2, (char **)&x2);
+      _cffi_type(73), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_symbol *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(73), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1034,10 +1042,10 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(63), arg2, (char **)&x2);
+      _cffi_type(68), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (lzd_entry *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(63), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1145,7 +1153,7 @@ _cffi_f_lzd_probe_heap(PyObject *self, PyObject *arg0)
   uint64_t result;
   PyObject *pyresult;
 
-  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(51));
+  x0 = (uint64_t(*)(void))_cffi_to_c_pointer(arg0, _cffi_type(56));
   if (x0 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
@@ -1201,10 +1209,10 @@ _cffi_f_lzd_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(73), arg2, (char **)&x2);
+      _cffi_type(78), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(73), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(78), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1264,10 +1272,10 @@ _cffi_f_lzd_regions(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(30), arg2, (char **)&x2);
+      _cffi_type(35), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(30), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1327,19 +1335,19 @@ _cffi_f_lzd_repeat(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(35), arg2, (char **)&x2);
+      _cffi_type(40), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(40), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(36), arg3, (char **)&x3);
+      _cffi_type(41), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(41), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1407,19 +1415,19 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(35), arg2, (char **)&x2);
+      _cffi_type(40), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (void const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(35), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(40), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(36), arg3, (char **)&x3);
+      _cffi_type(41), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (void * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(36), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(41), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1428,15 +1436,15 @@ _cffi_f_lzd_repeat_counted(PyObject *self, PyObject *args)
   if (x4 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
-  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(51));
+  x5 = (uint64_t(*)(void))_cffi_to_c_pointer(arg5, _cffi_type(56));
   if (x5 == (uint64_t(*)(void))NULL && PyErr_Occurred())
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(52), arg6, (char **)&x6);
+      _cffi_type(57), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint64_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(52), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1643,6 +1651,170 @@ _cffi_f_lzd_status_text(PyObject *self, PyObject *arg0)
 #  define _cffi_f_lzd_status_text _cffi_d_lzd_status_text
 #endif
 
+static uint32_t _cffi_d_lzd_threads(lzd_model const * x0)
+{
+  return lzd_threads(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_threads(PyObject *self, PyObject *arg0)
+{
+  lzd_model const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint32_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(4), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_threads(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_threads _cffi_d_lzd_threads
+#endif
+
+static void _cffi_d_lzd_threads_forget(lzd_model * x0)
+{
+  lzd_threads_forget(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_threads_forget(PyObject *self, PyObject *arg0)
+{
+  lzd_model * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_threads_forget(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_threads_forget _cffi_d_lzd_threads_forget
+#endif
+
+static int _cffi_d_lzd_threads_start(lzd_model * x0, uint32_t x1, uint32_t x2)
+{
+  return lzd_threads_start(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_threads_start(PyObject *self, PyObject *args)
+{
+  lzd_model * x0;
+  uint32_t x1;
+  uint32_t x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "lzd_threads_start", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_threads_start(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_threads_start _cffi_d_lzd_threads_start
+#endif
+
+static void _cffi_d_lzd_threads_stop(lzd_model * x0)
+{
+  lzd_threads_stop(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_threads_stop(PyObject *self, PyObject *arg0)
+{
+  lzd_model * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_threads_stop(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_threads_stop _cffi_d_lzd_threads_stop
+#endif
+
 static int _cffi_d_lzd_write(lzd_model * x0, uint32_t x1, void const * x2, size_t x3)
 {
   return lzd_write(x0, x1, x2, x3);
@@ -1764,6 +1936,13 @@ static int _cffi_const_LZD_MAX_REGIONS(unsigned long long *o)
   return n;
 }
 
+static int _cffi_const_LZD_MAX_THREADS(unsigned long long *o)
+{
+  int n = (LZD_MAX_THREADS) <= 0;
+  *o = (unsigned long long)((LZD_MAX_THREADS) | 0);  /* check that LZD_MAX_THREADS is an integer */
+  return n;
+}
+
 static int _cffi_const_LZD_OK(unsigned long long *o)
 {
   int n = (LZD_OK) <= 0;
@@ -1839,31 +2018,36 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_FORMAT_SEVERAL_REGIONS", (void *)_cffi_const_LZD_FORMAT_SEVERAL_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_FORMAT_VERSION", (void *)_cffi_const_LZD_FORMAT_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_MAX_REGIONS", (void *)_cffi_const_LZD_MAX_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
+  { "LZD_MAX_THREADS", (void *)_cffi_const_LZD_MAX_THREADS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_OK", (void *)_cffi_const_LZD_OK, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_TABLE_VERSION", (void *)_cffi_const_LZD_TABLE_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_lzd_call },
-  { "lzd_call_along", (void *)_cffi_f_lzd_call_along, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_call_along },
-  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 76), (void *)_cffi_d_lzd_check },
-  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 65), (void *)_cffi_d_lzd_describe },
-  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 60), (void *)_cffi_d_lzd_describe_entry },
+  { "lzd_call", (void *)_cffi_f_lzd_call, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_lzd_call },
+  { "lzd_call_along", (void *)_cffi_f_lzd_call_along, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_lzd_call_along },
+  { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 81), (void *)_cffi_d_lzd_check },
+  { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_describe },
+  { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 65), (void *)_cffi_d_lzd_describe_entry },
   { "lzd_open_regions", (void *)_cffi_f_lzd_open_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open_regions },
-  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 86), (void *)_cffi_d_lzd_probe_heap },
-  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_read },
-  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 81), (void *)_cffi_d_lzd_regions },
-  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 38), (void *)_cffi_d_lzd_repeat },
-  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 45), (void *)_cffi_d_lzd_repeat_counted },
-  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 91), (void *)_cffi_d_lzd_reset },
+  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 94), (void *)_cffi_d_lzd_probe_heap },
+  { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 75), (void *)_cffi_d_lzd_read },
+  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 89), (void *)_cffi_d_lzd_regions },
+  { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 43), (void *)_cffi_d_lzd_repeat },
+  { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 50), (void *)_cffi_d_lzd_repeat_counted },
+  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_reset },
   { "lzd_set_simd", (void *)_cffi_f_lzd_set_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_set_simd },
   { "lzd_simd", (void *)_cffi_f_lzd_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_lzd_simd },
   { "lzd_simd_name", (void *)_cffi_f_lzd_simd_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_lzd_simd_name },
   { "lzd_status_text", (void *)_cffi_f_lzd_status_text, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_lzd_status_text },
-  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 54), (void *)_cffi_d_lzd_write },
+  { "lzd_threads", (void *)_cffi_f_lzd_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 86), (void *)_cffi_d_lzd_threads },
+  { "lzd_threads_forget", (void *)_cffi_f_lzd_threads_forget, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_threads_forget },
+  { "lzd_threads_start", (void *)_cffi_f_lzd_threads_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_threads_start },
+  { "lzd_threads_stop", (void *)_cffi_f_lzd_threads_stop, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_threads_stop },
+  { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 59), (void *)_cffi_d_lzd_write },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "at", offsetof(lzd_block, at),
           sizeof(((lzd_block *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 73) },
+          _CFFI_OP(_CFFI_OP_NOOP, 78) },
   { "bytes", offsetof(lzd_block, bytes),
              sizeof(((lzd_block *)0)->bytes),
              _CFFI_OP(_CFFI_OP_NOOP, 12) },
@@ -1896,7 +2080,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "dims", offsetof(lzd_symbol, dims),
             sizeof(((lzd_symbol *)0)->dims),
-            _CFFI_OP(_CFFI_OP_NOOP, 99) },
+            _CFFI_OP(_CFFI_OP_NOOP, 107) },
   { "rank", offsetof(lzd_symbol, rank),
             sizeof(((lzd_symbol *)0)->rank),
             _CFFI_OP(_CFFI_OP_NOOP, 7) },
@@ -1905,34 +2089,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "kind", offsetof(lzd_symbol, kind),
             sizeof(((lzd_symbol *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 101) },
+            _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "dtype", offsetof(lzd_symbol, dtype),
              sizeof(((lzd_symbol *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 101) },
+             _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "region", offsetof(lzd_symbol, region),
               sizeof(((lzd_symbol *)0)->region),
-              _CFFI_OP(_CFFI_OP_NOOP, 101) },
+              _CFFI_OP(_CFFI_OP_NOOP, 109) },
   { "buffer", offsetof(lzd_symbol, buffer),
               sizeof(((lzd_symbol *)0)->buffer),
               _CFFI_OP(_CFFI_OP_NOOP, 7) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_block", 95, _CFFI_F_CHECK_FIELDS,
+  { "lzd_block", 103, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_block), offsetof(struct _cffi_align__lzd_block, y), 0, 2 },
-  { "lzd_entry", 96, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 104, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 2, 6 },
-  { "lzd_model", 97, 0,
+  { "lzd_model", 105, 0,
     sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 8, 2 },
-  { "lzd_symbol", 98, _CFFI_F_CHECK_FIELDS,
+  { "lzd_symbol", 106, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 10, 8 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_block", 95 },
-  { "lzd_entry", 96 },
-  { "lzd_model", 97 },
-  { "lzd_symbol", 98 },
+  { "lzd_block", 103 },
+  { "lzd_entry", 104 },
+  { "lzd_model", 105 },
+  { "lzd_symbol", 106 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -1942,12 +2126,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  27,  /* num_globals */
+  32,  /* num_globals */
   4,  /* num_struct_unions */
   0,  /* num_enums */
   4,  /* num_typenames */
   NULL,  /* no includes */
-  103,  /* num_types */
+  111,  /* num_types */
   0,  /* flags */
 };
 

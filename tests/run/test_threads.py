@@ -1,0 +1,220 @@
+"""Several threads: the bits of one, no allocation, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lazydiff as ld
+from lazydiff.errors import InputError
+from lazydiff.plan.model import MAP
+from lazydiff.run import native
+from lazydiff.run.heap import count_allocations
+from lazydiff.run.native import HeapCounter
+from small import classifier, convolution, lookups, pooled
+from small_plan import small_plan
+from tools_needed import require
+
+ROOT = Path(__file__).resolve().parents[2]
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+
+
+def network(dtype=ld.f32):
+    """A training step with plain, tiled and grouped steps, maps with temporaries, bits and windows among them."""
+    rng = np.random.default_rng(3)
+
+    def param(name, *shape):
+        return ld.param(name, (0.3 * rng.normal(size=shape)).astype(dtype.numpy))
+
+    x, y = ld.input("x", (4, 9, 9, 3), dtype), ld.input("y", (4,), ld.i32)
+    h = ld.max_pool2d(ld.relu(ld.conv2d(x, param("c", 3, 3, 3, 8), padding=1)), 3, 2, 1)
+    h = ld.relu(ld.conv2d(h, param("d", 3, 3, 1, 8), padding=1, groups=8)).reshape(4, -1)
+    h = ld.tanh(h @ param("w", 200, 48) + param("b", 48))
+    logits = ld.concat([h, ld.square(h)], 1) @ param("v", 96, 10)
+    loss = ld.cross_entropy(logits, y).mean()
+    return ld.compile(train=ld.train_step(loss, ld.adam(0.01)), infer=ld.softmax(logits))
+
+
+def arrays(plan, entry, seed=4):
+    rng = np.random.default_rng(seed)
+    found = {}
+    for s in plan.entries[entry].inputs:
+        dtype = plan.buffers[s.buffer].dtype.numpy
+        found[s.name] = (
+            rng.integers(0, 3, s.shape).astype(dtype) if dtype.kind in "iub" else rng.normal(size=s.shape).astype(dtype)
+        )
+    return found
+
+
+def everything(session, plan, runs=3):
+    """The bytes of every output of some runs of each entry, and of the state that they leave."""
+    found = []
+    for number, entry in enumerate(plan.entries):
+        for seed in range(runs):
+            found += [a.tobytes() for a in session.arrays(entry.name, **arrays(plan, number, seed)).values()]
+    return [*found, *(a.tobytes() for a in session.state().values())]
+
+
+def tasks():
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+@pytest.fixture(autouse=True)
+def all_steps_are_large(monkeypatch):
+    monkeypatch.setattr(native, "LEAST_WORK", 0)
+
+
+@pytest.mark.parametrize("dtype", [ld.f32, ld.f64], ids=str)
+def test_one_to_four_threads_give_the_same_bits(dtype):
+    plan = network(dtype)
+    steps = plan.entries[0].steps
+    assert any(s.tile_rows for s in steps)
+    assert any(s.kernel == MAP and s.program.n_temps for s in steps)
+    alone = everything(ld.Session(plan), plan)
+    for threads in (2, 3, 4):
+        session = ld.Session(plan, threads=threads)
+        assert session.threads == threads
+        assert everything(session, plan) == alone, threads
+
+
+@pytest.mark.parametrize("make", [classifier, convolution, pooled, lookups], ids=lambda make: make.__name__)
+def test_every_small_plan_gives_the_same_bits(make):
+    plan = make()
+    alone = everything(ld.Session(plan), plan)
+    for threads in (2, 3, 4):
+        assert everything(ld.Session(plan, threads=threads), plan) == alone, threads
+
+
+def test_every_kernel_gives_the_same_bits_on_four_threads():
+    sys.path.append(str(ROOT / "tests/kernels"))
+    from test_bits import everything as all_kernels
+
+    for dtype in (ld.f32, ld.f64):
+        plan = all_kernels(dtype)
+        x = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
+        alone, shared = (ld.Session(plan, threads=n).arrays("f", x=x) for n in (1, 4))
+        assert {k: v.tobytes() for k, v in alone.items()} == {k: v.tobytes() for k, v in shared.items()}
+
+
+@linux
+def test_threads_are_started_once_and_joined():
+    before = tasks()
+    plan = network()
+    session = ld.Session(plan, threads=4)
+    assert tasks() == before + 3
+    found = everything(session, plan, 1)
+    assert tasks() == before + 3
+    session.close()
+    session.close()
+    assert tasks() == before
+    assert session.threads == 1
+    session.reset()
+    assert everything(session, plan, 1) == found
+    other = ld.Session(plan, threads=2)
+    assert tasks() == before + 1
+    step = other.train.bind(**arrays(plan, 0))
+    del other
+    step()
+    assert tasks() == before + 1
+    del step
+    assert tasks() == before
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_goes_on_alone_and_its_parent_as_before():
+    plan = network()
+    session, inputs = ld.Session(plan, threads=3), arrays(plan, 0)
+    expected = ld.Session(plan).train(**inputs)
+    child = os.fork()
+    if child == 0:
+        good = session.threads == 1 and session.train(**inputs) == expected
+        os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert session.threads == 3
+    assert session.train(**inputs) == expected
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65])
+def test_a_number_of_threads_that_can_not_be_is_refused(threads):
+    with pytest.raises(InputError, match=rf"threads={threads}\n  try: a number from 1 to 64"):
+        ld.Session(small_plan(), threads=threads)
+
+
+@pytest.mark.skipif(HeapCounter.library() is None, reason="the heap counter needs Linux with glibc")
+def test_a_step_on_four_threads_makes_no_heap_call(monkeypatch):
+    plan = network()
+    assert count_allocations(plan, "train", arrays(plan, 0), steps=200, threads=4) == 0
+
+
+HARNESS = r"""
+#include "lzd.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *load(const char *path, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    void *space = NULL;
+    if (file == NULL || posix_memalign(&space, 16, 1u << 22) != 0) { exit(2); }
+    *bytes = fread(space, 1, 1u << 22, file);
+    fclose(file);
+    return space;
+}
+int main(int argc, char **argv)
+{
+    size_t bytes;
+    void *plan = load(argv[1], &bytes), *ram = NULL;
+    const uint32_t size = lzd_ram_bytes(plan, bytes);
+    lzd_model *model;
+    if (argc < 2 || posix_memalign(&ram, 16, size) != 0) { return 2; }
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        memset(ram, 0, size);
+        if (lzd_open(&model, plan, bytes, ram, size) != LZD_OK) { return 3; }
+        if (lzd_threads_start(model, threads, 0) != LZD_OK) { return 4; }
+        lzd_entry entry;
+        uint32_t hash = 2166136261u;
+        for (uint32_t e = 0; lzd_describe_entry(model, e, &entry) == LZD_OK; e++) {
+            for (int run = 0; run < 5; run++) {
+                for (uint32_t k = 0; k < entry.n_inputs; k++) {
+                    lzd_symbol s;
+                    lzd_describe(model, entry.first_input + k, &s);
+                    float *x = lzd_data(model, entry.first_input + k);
+                    memset(x, 0, s.bytes);
+                    for (uint32_t i = 0; s.dtype == 1 && i < s.bytes / 4; i++) {
+                        x[i] = (float)((i * 7 + 3u * (uint32_t)run) % 13) / 13;
+                    }
+                }
+                if (lzd_run(model, e) != LZD_OK) { return 5; }
+                for (uint32_t k = 0; k < entry.n_outputs; k++) {
+                    lzd_symbol s;
+                    lzd_describe(model, entry.first_output + k, &s);
+                    const unsigned char *at = lzd_data(model, entry.first_output + k);
+                    for (uint32_t i = 0; i < s.bytes; i++) { hash = (hash ^ at[i]) * 16777619u; }
+                }
+            }
+        }
+        lzd_threads_stop(model);
+        printf("%08x\n", (unsigned)hash);
+    }
+    return 0;
+}
+"""
+
+
+def test_the_thread_sanitizer_finds_no_race(tmp_path):
+    (tmp_path / "plan.lzp").write_bytes(network().to_bytes())
+    (tmp_path / "main.c").write_text(HARNESS)
+    sources = [str(tmp_path / "main.c"), *sorted(map(str, (ROOT / "c_kernels/src").glob("*.c")))]
+    flags = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-g", "-O1", "-fsanitize=thread", "-ffp-contract=off"]
+    flags += ["-DLZD_THREADS=1", f"-I{ROOT}/c_kernels/include"]
+    subprocess.run([require("gcc"), *flags, *sources, "-o", str(tmp_path / "race"), "-lm", "-pthread"], check=True)
+    done = subprocess.run([tmp_path / "race", tmp_path / "plan.lzp"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(set(done.stdout.split())) == 1, done.stdout
+    assert len(done.stdout.split()) == 4
