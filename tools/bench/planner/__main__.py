@@ -1,6 +1,6 @@
 """What the planner reaches, beside its goals: `python -m tools.bench.planner [--json] [part]`.
 
-Seconds are of CPU. The parts are placement, recompute, remake and compiling.
+Seconds are of CPU. The parts are placement, region, recompute, remake and compiling.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import importlib
 import json
 
-PARTS = ("placement", "recompute", "remake", "compiling")
+PARTS = ("placement", "region", "recompute", "remake", "compiling")
 
 
 def main() -> None:
