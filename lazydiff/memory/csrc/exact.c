@@ -7,14 +7,9 @@
    3. A unit that does no harm now (it frees as many bytes that had to stay until it runs as it makes) runs at once. */
 #include "lzd_exact.h"
 #include "lzd_place.h"
-
-#include <string.h>
+#include "set.h"
 
 #define NONE (-1)
-
-typedef struct set {
-    uint64_t w[LZD_WORDS];
-} set;
 
 typedef struct node {
     set done, live;
@@ -40,62 +35,6 @@ typedef struct search {
     int32_t *list, *taken;
     int32_t *maker; /* by value, or NONE */
 } search;
-
-static set of(const uint64_t *sets, int32_t n)
-{
-    set s;
-    memcpy(s.w, sets + (ptrdiff_t)n * LZD_WORDS, sizeof s.w);
-    return s;
-}
-
-static set either(set a, set b)
-{
-    for (int i = 0; i < LZD_WORDS; i++)
-        a.w[i] |= b.w[i];
-    return a;
-}
-
-static set both(set a, set b)
-{
-    for (int i = 0; i < LZD_WORDS; i++)
-        a.w[i] &= b.w[i];
-    return a;
-}
-
-static set without(set a, set b)
-{
-    for (int i = 0; i < LZD_WORDS; i++)
-        a.w[i] &= ~b.w[i];
-    return a;
-}
-
-static int empty(set a)
-{
-    uint64_t any = 0;
-    for (int i = 0; i < LZD_WORDS; i++)
-        any |= a.w[i];
-    return !any;
-}
-
-static int same(set a, set b)
-{
-    return !memcmp(a.w, b.w, sizeof a.w);
-}
-
-static int has(set a, int32_t n)
-{
-    return (int)(a.w[n >> 6] >> (n & 63) & 1);
-}
-
-static void add(set *a, int32_t n)
-{
-    a->w[n >> 6] |= (uint64_t)1 << (n & 63);
-}
-
-static void remove_one(set *a, int32_t n)
-{
-    a->w[n >> 6] &= ~((uint64_t)1 << (n & 63));
-}
 
 static int64_t bytes(const lzd_small *e, set a)
 {

@@ -11,15 +11,6 @@ from tools.bench.planner.nets import mobilenet, residual
 Row = dict[str, object]
 FIRST = 0.25  # of the RAM of one block
 MORE = (1.0, 1.001, 1.003, 1.01, 1.02, 1.05)  # of one block, both together; the first that has a plan counts
-    1.0,
-    1.001,
-    1.003,
-    1.01,
-    1.02,
-    1.05,
-)  # both regions together, as a share of one block: the first that has a plan
-
-
 NETWORKS = {
     "ResNet-8, batch 4": lambda: residual(4, False),
     "ResNet-8, frozen statistics": lambda: residual(1, True),
