@@ -29,6 +29,11 @@
 #define LZD_MAX_THREADS 64u
 #endif
 
+/* 1: maps read and write f64. 0 leaves that out, and plans that have some are refused: cores without doubles save 1.1 KB. */
+#ifndef LZD_F64
+#define LZD_F64 1
+#endif
+
 /* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)

@@ -32,7 +32,9 @@ static void load(T *d, const slot *a, uint32_t n)
         switch (a->dtype) {
         case BITS: d[i] = (T)get_bit(a->at, a->bit + at); break;
         case F32: d[i] = (T)((const float *)from)[at]; break;
+#if LZD_F64
         case F64: d[i] = (T)((const double *)from)[at]; break;
+#endif
         case I32: d[i] = (T)((const int32_t *)from)[at]; break;
         case U8: d[i] = (T)((const uint8_t *)from)[at]; break;
         case I8: d[i] = (T)((const int8_t *)from)[at]; break;
@@ -55,7 +57,9 @@ static void store(const slot *d, const T *a, int32_t stride, uint32_t n)
         switch (d->dtype) {
         case BITS: set_bit(d->at, (size_t)d->bit + i, value != (T)0); break;
         case F32: ((float *)to)[i] = (float)value; break;
+#if LZD_F64
         case F64: ((double *)to)[i] = (double)value; break;
+#endif
         case I32: ((int32_t *)to)[i] = truncated(value, INT32_MIN, INT32_MAX); break;
         case U8: ((uint8_t *)to)[i] = (uint8_t)truncated(value, 0, 255); break;
         case I8: ((int8_t *)to)[i] = (int8_t)truncated(value, -128, 127); break;

@@ -26,6 +26,20 @@ static bool holds(const uint32_t *buffer, uint32_t dtype, uint64_t elements)
     return lzd_dtype(buffer) == dtype && lzd_bytes(elements, dtype) <= buffer[2];
 }
 
+/* a / b, bit by bit: on a small core the compiler's own division of 64 bits is 0.9 KB of code. */
+static uint64_t divided(uint64_t a, uint32_t b)
+{
+    uint64_t rest = 0, quotient = 0;
+    for (uint32_t bit = 64u; bit-- > 0u;) {
+        rest = rest << 1 | (a >> bit & 1u);
+        quotient <<= 1;
+        if (rest >= b) {
+            rest -= b, quotient |= 1u;
+        }
+    }
+    return quotient;
+}
+
 /* How many of an operand's elements its buffer has to hold in a group that begins at `first`. */
 static uint64_t part_of(const uint32_t *plan, const uint32_t *step, uint32_t operand, const uint32_t *first, uint32_t mode, uint64_t elements)
 {
@@ -34,7 +48,7 @@ static uint64_t part_of(const uint32_t *plan, const uint32_t *step, uint32_t ope
     if (rows == 0u || mode == MODE_SCRATCH || (step == first && mode == MODE_IN) || !lzd_is_part(&g, step[STEP_HEAD + operand], elements)) {
         return elements;
     }
-    return sat_mul(elements, g.tile) / rows;
+    return divided(sat_mul(elements, g.tile), rows);
 }
 
 static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const lzd_kernel *kernel, const uint32_t *first)
@@ -95,6 +109,8 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
             const uint32_t s = argument(m, k, a);
             CHECK(s < slots && (written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
             const uint32_t kind = slot_dtype(m, s, dtype);
+            const bool casts = (op == OP_LOAD && kind == F64) || (op == OP_STORE && kind != F64 && slot_dtype(m, d, dtype) == F64);
+            CHECK(LZD_F64 || dtype == F64 || !casts, LZD_ERROR_KERNEL);
             CHECK(op == OP_LOAD ? s < m->n_in : kind == dtype || (op == OP_STORE && kind != BITS && kind == slot_dtype(m, d, dtype)), LZD_ERROR_STEP);
         }
         CHECK(d >= m->n_in && d < slots, LZD_ERROR_STEP);

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lazydiff.dtypes import Dtype
+from lazydiff.dtypes import Dtype, f64
 from lazydiff.export.sources import c_kernels_dir
 from lazydiff.export.tables import render_ops, render_table
 from lazydiff.kernels.opcodes import OPCODES, Opcode
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 
-_MAX_REGIONS = re.compile(r"^(#define LZD_MAX_REGIONS) \d+u$", re.MULTILINE)
+_OPTION = re.compile(r"^(#define (LZD_MAX_REGIONS|LZD_F64)) \d+(u?)$", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
 _FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start of those that a macro writes
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
@@ -47,10 +47,14 @@ def files_of(plan: Plan) -> dict[str, Path]:
 
 
 def config_of(plan: Plan, text: str) -> str:
-    """lzd_config.h for this plan: without the code for several regions of RAM where it has one."""
-    config, found = _MAX_REGIONS.subn(rf"\1 {max(2, len(plan.named)) if plan.named else 1}u", text)
-    if found != 1:
-        raise ValueError("lzd_config.h does not define LZD_MAX_REGIONS once")
+    """lzd_config.h for this plan: without the code for several regions of RAM, and for f64, where it has none."""
+    values = {
+        "LZD_MAX_REGIONS": max(2, len(plan.named)) if plan.named else 1,
+        "LZD_F64": int(any(buffer.dtype == f64 for buffer in plan.buffers)),
+    }
+    config, found = _OPTION.subn(lambda m: f"{m[1]} {values[m[2]]}{m[3]}", text)
+    if found != len(values):
+        raise ValueError("lzd_config.h does not define each option of a plan once")
     return config
 
 

@@ -286,6 +286,23 @@ def test_a_plan_that_counts_in_f64_beside_its_f32_builds(tmp_path: Path) -> None
     assert "lzd_op_multiply_f64" not in (tmp_path / "lzd_table.c").read_text()
 
 
+def test_a_plan_without_f64_is_built_without_it_and_then_refuses_one_that_has_some(tmp_path: Path) -> None:
+    x = ld.input("x", (3,))
+    single, double = ld.compile(f=ld.exp(x)), ld.compile(f=ld.exp(ld.astype(ld.input("x", (3,), ld.f64), ld.f32)))
+    assert {s.dtype for s in double.entries[0].steps} == {ld.f32}
+    for plan, name, option in ((single, "single", 0), (double, "double", 1)):
+        ld.export_c(plan, tmp_path / name, name="example")
+        assert f"#define LZD_F64 {option}\n" in (tmp_path / name / "lzd_config.h").read_text()
+        done = build("gcc", tmp_path / name, tmp_path / name / "selftest/selftest.c", tmp_path / "selftest.out")
+        assert done.returncode == 0, done.stderr
+        assert run(tmp_path / "selftest.out", cwd=tmp_path).returncode == 0
+    for part in ("example.c", "example.h", "selftest/selftest_data.c", "selftest/selftest_data.h"):
+        (tmp_path / "single" / part).write_bytes((tmp_path / "double" / part).read_bytes())
+    done = build("gcc", tmp_path / "single", tmp_path / "single/selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+    assert "this build does not have" in run(tmp_path / "selftest.out", cwd=tmp_path).stdout
+
+
 def test_an_entry_without_training_can_be_the_selftest(tmp_path: Path) -> None:
     ld.export_c(small_plan(), tmp_path, name="iris", entry="infer")
     done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
