@@ -114,12 +114,6 @@ def table_text() -> str:
     same: dict[str, list[int]] = {}
     for k in kernels:
         names = ", ".join(a.name for a in k.attrs)
-        if k.variant_of:
-            places = {a.name: f"v[{n}]" for n, a in enumerate(k.attrs)}
-            scratch = "".join(places.get(part, part) for part in re.split(r"(\W)", k.operands[-1].extent))
-            body = f"        return extents({k.variant_of}, v)[0] + ({scratch.replace('*', ' * ')},), 0\n"
-            same.setdefault(body, []).append(k.number)
-            continue
         sizes = ", ".join(o.extent for o in k.operands)
         body = re.sub(r"(?<=[\w)])([*+-])(?=[\w(])", r" \1 ", f"        return ({sizes}), {k.rows or 0}\n")
         same.setdefault(f"        {names if len(k.attrs) > 1 else f'({names},)'} = v\n{body}", []).append(k.number)
@@ -133,8 +127,6 @@ def table_text() -> str:
         + f"RANGES = {{\n{ranges}}}\n"
         + "KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range of each attribute)\n"
         + f"{rows}}}\n"
-        + f"VARIANTS = {{{', '.join(f'{k.number}: {k.variant_of}' for k in kernels if k.variant_of)}}}"
-        + "  # a kernel with scratch: the one that gives the same bits without\n"
         + f"IMAGES = ({', '.join(str(k.number) for k in kernels if k.images)})"
         + "  # each operand is v[0] images, one after the other\n\n\n"
         + "def extents(number, v):\n"

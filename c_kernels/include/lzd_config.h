@@ -61,13 +61,13 @@
 #endif
 #endif
 
-/* How many columns of a product are summed at once in registers: 16 where they are wide vectors, 4 on small cores. The sums
- * themselves, and so every bit, do not depend on it. */
-#ifndef LZD_COLUMNS
+/* 1: products and convolutions sum one row of four columns at a time, and that code exists once. 0: as many as the registers
+ * hold, in vectors where the compiler has some. The sums themselves, and so every bit, do not depend on it. */
+#ifndef LZD_SMALL
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
-#define LZD_COLUMNS 4
+#define LZD_SMALL 1
 #else
-#define LZD_COLUMNS 16
+#define LZD_SMALL 0
 #endif
 #endif
 

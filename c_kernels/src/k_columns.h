@@ -1,144 +1,145 @@
-/* The inner loops of products and convolutions, and blocks of columns and rows whose sums fit registers. */
+/* The inner loops of products and convolutions, and blocks of columns and rows whose sums fit registers.
+ *
+ * A block sums `rows` rows beside each other, so that one need not wait for the last addition of another and b is loaded
+ * once for all, and `full` vectors of columns, and after them part of one where `rest` is 1. All these are constants, so
+ * that sums stay in registers. Which block a column or a row is in changes no bit of it. */
 #ifndef K_COLUMNS_H
 #define K_COLUMNS_H
 
-#include "lzd_attrs.h"
+#include "k_vector.h"
 
-/* GCC would take a loop of eight apart into scalars before its vectoriser sees it. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define TOGETHER _Pragma("GCC unroll 1")
-#else
-#define TOGETHER
-#endif
+#define COLUMNS 4u /* of the one block that there is in small code */
+#define ROWS (LZD_SMALL ? 1u : 4u)
+#define MANY_ROWS (LANES > 1u ? 8u : ROWS) /* beside each other where a vector holds all columns */
+#define MAX_SUMS (LZD_SMALL ? COLUMNS : 16u)
 
-/* How many rows are summed beside each other, each with its own sums: so that one need not wait for the last addition of
- * another, and b is loaded once for all. Four or one: the loops below are written out. */
-#define ROWS (LZD_COLUMNS > 4 ? 4u : 1u)
-#define SUMS (ROWS * LZD_COLUMNS)
-
-/* Runs block(first, columns) for first = 0 .. total-1. `columns` is a constant in all calls but the last, so that what
- * is inlined there keeps an array of that many sums in registers. Which block a column is in changes no bit of it. */
-#define FOR_COLUMNS(total, block) \
-    for (uint32_t first = 0, rest = (total); rest != 0u;) { \
-        if (rest >= LZD_COLUMNS) { \
-            block(first, LZD_COLUMNS); \
-            first += LZD_COLUMNS, rest -= LZD_COLUMNS; \
-        } else if (LZD_COLUMNS > 8 && rest >= 8u) { \
-            block(first, 8u); \
-            first += 8u, rest -= 8u; \
-        } else if (LZD_COLUMNS > 4 && rest >= 4u) { \
-            block(first, 4u); \
-            first += 4u, rest -= 4u; \
+/* Runs block(first, full, rest, part) for columns first = 0 .. total-1, up to `wide` vectors at a time, 2 or 4. */
+#if !LZD_SMALL
+#define FOR_COLUMNS(total, wide, block) \
+    for (uint32_t first = 0, left = (total), step; left != 0u; first += step, left -= step) { \
+        if (left >= (wide)*LANES) { \
+            step = (wide)*LANES; \
+            block(first, wide, 0u, 0); \
+        } else if ((wide) > 2u && left >= 2u * LANES) { \
+            step = 2u * LANES; \
+            block(first, 2u, 0u, 0); \
+        } else if (left > LANES) { \
+            step = left; \
+            block(first, 1u, 1u, left - LANES); \
+        } else if (left == LANES) { \
+            step = LANES; \
+            block(first, 1u, 0u, 0); \
         } else { \
-            block(first, rest); \
-            rest = 0; \
+            step = left; \
+            block(first, 0u, 1u, left); \
         } \
     }
-
-LZD_INLINE void add_row(T *sum, T a, const T *b, uint32_t columns)
-{
-    for (uint32_t j = 0; j < columns; j++) {
-        sum[j] = FMA(a, b[j], sum[j]);
+#else
+#define FOR_COLUMNS(total, wide, block) \
+    for (uint32_t first = 0; first < (total); first += COLUMNS) { \
+        block(first, (total) - first < COLUMNS ? (total) - first : COLUMNS, 0u, 0); \
     }
-}
+#endif
 
-/* sum[r][j] = fma(a[r * a_row + i * a_step], b[i * b_step + j], sum[r][j]), i = 0 .. terms-1, for `rows` r and `columns` j. */
-LZD_INLINE void add_products(T *sum, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, uint32_t terms,
-                             uint32_t rows, uint32_t columns)
+/* Runs call(row, rows) for row = 0 .. total-1, `high` beside each other as long as there are so many, then ROWS, then 1. */
+#define EACH_ROW(total, high, call) \
+    for (uint32_t each = 0, number = (total); each < number;) { \
+        if ((high) > ROWS && number - each >= (high)) { \
+            call(each, high); \
+            each += (high); \
+        } else if (ROWS > 1u && number - each >= ROWS) { \
+            call(each, ROWS); \
+            each += ROWS; \
+        } else { \
+            call(each, 1u); \
+            each++; \
+        } \
+    }
+#define HIGH(full, rest) ((full) + (rest) == 1u ? MANY_ROWS : ROWS)
+
+/* Where the operands of a block's sums lie. With `own`, each column has an a of its own: a[r * a_row + i * a_step + j]. Where
+ * vectors are single numbers the columns of b may lie apart: b[i * b_step + j * b_column]. */
+typedef struct terms {
+    const T *a, *b;
+    ptrdiff_t a_row, a_step, b_step, b_column;
+    uint32_t count;
+} terms;
+
+LZD_INLINE void add_each(V *sum, const terms *t, uint32_t rows, uint32_t full, uint32_t rest, part m, bool own)
 {
-    for (uint32_t i = 0; i < terms; i++, a += a_step, b += b_step) {
-        add_row(sum, a[0], b, columns);
-        if (rows > 1u) {
-            add_row(sum + columns, a[a_row], b, columns);
-            add_row(sum + 2 * columns, a[2 * a_row], b, columns);
-            add_row(sum + 3 * columns, a[3 * a_row], b, columns);
+    const uint32_t vectors = full + rest;
+    const ptrdiff_t column = LANES > 1u ? STEP(LANES) : t->b_column;
+    const T *a = t->a, *b = t->b;
+    ONE_BY_ONE for (uint32_t i = 0; i < t->count; i++, a += t->a_step, b += t->b_step) {
+        UNROLL for (uint32_t v = 0; v < vectors; v++) {
+            const T *from = b + STEP(v) * column;
+            const V right = v < full ? v_load(from) : v_load_part(from, m);
+            UNROLL for (uint32_t r = 0; r < rows; r++) {
+                const T *left = a + STEP(r) * t->a_row + (own ? v * LANES : 0u);
+                const V each = !own ? v_all(*left) : v < full ? v_load(left) : v_load_part(left, m);
+                sum[r * vectors + v] = v_fma(each, right, sum[r * vectors + v]);
+            }
         }
     }
 }
 
-LZD_INLINE void add_eight(T *l, const T *a, const T *b)
+/* sum[r][j] = fma(a[r * a_row + i * a_step], b[i * b_step + j], sum[r][j]), i = 0 .. count-1. */
+LZD_INLINE void add_terms(V *sum, terms t, uint32_t rows, uint32_t full, uint32_t rest, part m, bool own)
 {
-    TOGETHER for (uint32_t q = 0; q < 8u; q++) {
-        l[q] = FMA(a[q], b[q], l[q]);
-    }
-}
-
-/* Eight lanes for each of `rows` r: l[r][k mod 8] = fma(a[k], b[r * b_row + k], l[r][k mod 8]), k = 0 .. terms-1. */
-LZD_INLINE void add_lanes(T *l, const T *a, const T *b, size_t b_row, uint32_t terms, uint32_t rows)
-{
-    uint32_t k = 0;
-    for (; terms - k >= 8u; k += 8u) {
-        add_eight(l, a + k, b + k);
-        if (rows > 1u) {
-            add_eight(l + 8, a + k, b + b_row + k);
-            add_eight(l + 16, a + k, b + 2u * b_row + k);
-            add_eight(l + 24, a + k, b + 3u * b_row + k);
+    if (LZD_SMALL) { /* what is no constant there */
+        if (own) {
+            add_each(sum, &t, rows, full, 0u, m, true);
+        } else if (full == COLUMNS) {
+            add_each(sum, &t, rows, COLUMNS, 0u, m, false);
+        } else {
+            add_each(sum, &t, rows, full, 0u, m, false);
         }
-    }
-    for (uint32_t r = 0; k < terms && r < rows; r++) {
-        for (uint32_t q = 0; q < terms - k; q++) {
-            l[r * 8u + q] = FMA(a[k + q], b[r * b_row + k + q], l[r * 8u + q]);
-        }
-    }
-}
-
-/* Lanes of LANE_COLUMNS columns beside each other, whose b lies turned, a panel of k rows: l[k mod 8][j] =
- * fma(a[k], b[k][j], l[k mod 8][j]), k = 0 .. terms-1. The same sums as add_lanes, but each load of b serves a whole vector. */
-#define LANE_COLUMNS (32u / (uint32_t)sizeof(T))
-
-LZD_INLINE void add_lane(T *l, T a, const T *b)
-{
-    TOGETHER for (uint32_t j = 0; j < LANE_COLUMNS; j++) {
-        l[j] = FMA(a, b[j], l[j]);
+    } else if (own && t.count == 3u) { /* the taps of most windows */
+        t.count = 3u;
+        add_each(sum, &t, rows, full, rest, m, true);
+    } else {
+        add_each(sum, &t, rows, full, rest, m, own);
     }
 }
 
-LZD_INLINE void add_turned(T *l, const T *a, const T *b, uint32_t terms)
+LZD_INLINE void clear_sums(V *sum, uint32_t count)
 {
-#define LANE(q) add_lane(l + (q)*LANE_COLUMNS, a[q], b + (q)*LANE_COLUMNS)
-    for (; terms >= 8u; terms -= 8u, a += 8u, b += 8u * LANE_COLUMNS) {
-        LANE(0u);
-        LANE(1u);
-        LANE(2u);
-        LANE(3u);
-        LANE(4u);
-        LANE(5u);
-        LANE(6u);
-        LANE(7u);
-    }
-#define LANE_IF(q) \
-    if (terms > (q)) { \
-        LANE(q); \
-    }
-    LANE_IF(0u)
-    LANE_IF(1u)
-    LANE_IF(2u)
-    LANE_IF(3u)
-    LANE_IF(4u)
-    LANE_IF(5u)
-    LANE_IF(6u)
-#undef LANE_IF
-#undef LANE
-}
-
-LZD_INLINE void store_turned(T *out, const T *l)
-{
-    const uint32_t w = LANE_COLUMNS;
-    for (uint32_t j = 0; j < w; j++, l++) {
-        out[j] = ((l[0] + l[4u * w]) + (l[2u * w] + l[6u * w])) + ((l[w] + l[5u * w]) + (l[3u * w] + l[7u * w]));
+    UNROLL for (uint32_t k = 0; k < (LZD_SMALL ? COLUMNS : count); k++) {
+        sum[k] = v_zero();
     }
 }
 
-/* A panel: out[c][r] = b[r][c] for LANE_COLUMNS rows r. */
-LZD_INLINE void turn(T *out, const T *b, size_t b_row, uint32_t columns)
+LZD_INLINE void copy_sums(V *to, const V *from, uint32_t count)
 {
-    for (uint32_t c = 0; c < columns; c++) {
-        for (uint32_t r = 0; r < LANE_COLUMNS; r++) {
-            *out++ = b[r * b_row + c];
+    UNROLL for (uint32_t k = 0; k < count; k++) {
+        to[k] = from[k];
+    }
+}
+
+LZD_INLINE void load_sums(V *sum, const T *from, ptrdiff_t row, uint32_t rows, uint32_t full, uint32_t rest, part m)
+{
+    const uint32_t vectors = full + rest;
+    UNROLL for (uint32_t r = 0; r < rows; r++) {
+        UNROLL for (uint32_t v = 0; v < vectors; v++) {
+            const T *at = from + STEP(r) * row + v * LANES;
+            sum[r * vectors + v] = v < full ? v_load(at) : v_load_part(at, m);
         }
     }
 }
 
-LZD_INLINE T sum_of_lanes(const T *l) { return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7])); }
+LZD_INLINE void store_sums(T *out, ptrdiff_t row, const V *sum, uint32_t rows, uint32_t full, uint32_t rest, part m)
+{
+    const uint32_t vectors = full + rest;
+    UNROLL for (uint32_t r = 0; r < rows; r++) {
+        UNROLL for (uint32_t v = 0; v < vectors; v++) {
+            T *at = out + STEP(r) * row + v * LANES;
+            if (v < full) {
+                v_store(at, sum[r * vectors + v]);
+            } else {
+                v_store_part(at, sum[r * vectors + v], m);
+            }
+        }
+    }
+}
 
 #endif

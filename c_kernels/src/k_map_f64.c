@@ -1,4 +1,3 @@
 #include "lzd_f64.h"
-#define LZD_T_IS_F64 1
 #define LZD_COMPUTE_DTYPE F64
 #include "k_map.h"

@@ -52,8 +52,7 @@ enum {
 void LZD_NAMED(lzd_k_matmul_nn_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_matmul_nn_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* matmul_nt: out[i][j] = sum over k of a[i][k] * b[j][k]. a (m,k), b (n,k). Eight lanes from 0, lane k mod 8 takes
- * fma(a, b, lane), k ascending; then ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
+/* matmul_nt: out[i][j] = sum over k of a[i][k] * b[j][k]; from 0, k ascending, one fma a term. a (m,k), b (n,k). */
 enum {LZD_MATMUL_NT_P_A, LZD_MATMUL_NT_P_B, LZD_MATMUL_NT_P_OUT};
 enum {
     LZD_MATMUL_NT_BATCH, LZD_MATMUL_NT_M, LZD_MATMUL_NT_K, LZD_MATMUL_NT_N, LZD_MATMUL_NT_A_STEP,
@@ -71,16 +70,6 @@ enum {
 void LZD_NAMED(lzd_k_matmul_tn_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_matmul_tn_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* matmul_nt_turned: matmul_nt, bit for bit. b is turned into the scratch, (k,8), eight rows at a time, for vectors
- * along n. */
-enum {LZD_MATMUL_NT_TURNED_P_A, LZD_MATMUL_NT_TURNED_P_B, LZD_MATMUL_NT_TURNED_P_OUT, LZD_MATMUL_NT_TURNED_P_PANEL};
-enum {
-    LZD_MATMUL_NT_TURNED_BATCH, LZD_MATMUL_NT_TURNED_M, LZD_MATMUL_NT_TURNED_K, LZD_MATMUL_NT_TURNED_N,
-    LZD_MATMUL_NT_TURNED_A_STEP, LZD_MATMUL_NT_TURNED_B_STEP
-};
-void LZD_NAMED(lzd_k_matmul_nt_turned_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void LZD_NAMED(lzd_k_matmul_nt_turned_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-
 /* conv2d: y[n][i][j][g*fg+f] = sum over (di, dj, c) of x[n][i*sh+di*dh-ph][j*sw+dj*dw-pw][g*cg+c] *
  * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term. */
 enum {LZD_CONV2D_P_X, LZD_CONV2D_P_WEIGHT, LZD_CONV2D_P_OUT};
@@ -93,8 +82,7 @@ void LZD_NAMED(lzd_k_conv2d_f32)(void *const *p, const uint32_t *v, uint32_t beg
 void LZD_NAMED(lzd_k_conv2d_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* conv2d_grad_x: x[n][r][s][g*cg+c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
- * y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f]. Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y,
- * weight, lane), f ascending within a tap; at the end ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)). */
+ * y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term. */
 enum {LZD_CONV2D_GRAD_X_P_Y, LZD_CONV2D_GRAD_X_P_WEIGHT, LZD_CONV2D_GRAD_X_P_OUT};
 enum {
     LZD_CONV2D_GRAD_X_N, LZD_CONV2D_GRAD_X_H, LZD_CONV2D_GRAD_X_W, LZD_CONV2D_GRAD_X_CG, LZD_CONV2D_GRAD_X_OH,
@@ -149,22 +137,6 @@ enum {
 };
 void LZD_NAMED(lzd_k_pool_scatter_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_pool_scatter_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-
-/* conv2d_grad_x_turned: conv2d_grad_x, bit for bit. The weight is turned into the scratch, (kh,kw,fg,8), eight input
- * channels at a time, so that vectors run along cg. */
-enum {
-    LZD_CONV2D_GRAD_X_TURNED_P_Y, LZD_CONV2D_GRAD_X_TURNED_P_WEIGHT, LZD_CONV2D_GRAD_X_TURNED_P_OUT,
-    LZD_CONV2D_GRAD_X_TURNED_P_PANELS
-};
-enum {
-    LZD_CONV2D_GRAD_X_TURNED_N, LZD_CONV2D_GRAD_X_TURNED_H, LZD_CONV2D_GRAD_X_TURNED_W, LZD_CONV2D_GRAD_X_TURNED_CG,
-    LZD_CONV2D_GRAD_X_TURNED_OH, LZD_CONV2D_GRAD_X_TURNED_OW, LZD_CONV2D_GRAD_X_TURNED_FG,
-    LZD_CONV2D_GRAD_X_TURNED_GROUPS, LZD_CONV2D_GRAD_X_TURNED_KH, LZD_CONV2D_GRAD_X_TURNED_KW,
-    LZD_CONV2D_GRAD_X_TURNED_SH, LZD_CONV2D_GRAD_X_TURNED_SW, LZD_CONV2D_GRAD_X_TURNED_DH,
-    LZD_CONV2D_GRAD_X_TURNED_DW, LZD_CONV2D_GRAD_X_TURNED_PH, LZD_CONV2D_GRAD_X_TURNED_PW
-};
-void LZD_NAMED(lzd_k_conv2d_grad_x_turned_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
-void LZD_NAMED(lzd_k_conv2d_grad_x_turned_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 /* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
 enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};

@@ -4,6 +4,7 @@
 
 #include "lzd_attrs.h"
 
+#define LZD_T_IS_F64 0
 typedef float T;    /* the compute type */
 typedef uint32_t U; /* its bits */
 

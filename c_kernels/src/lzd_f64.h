@@ -4,6 +4,7 @@
 
 #include "lzd_attrs.h"
 
+#define LZD_T_IS_F64 1
 typedef double T;   /* the compute type */
 typedef uint64_t U; /* its bits */
 

@@ -74,18 +74,6 @@ static void matmul_tn_extents(const uint32_t *v, uint64_t *out)
     out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
 }
 
-static const lzd_operand matmul_nt_turned_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}, {MODE_SCRATCH, 0}};
-static const uint32_t matmul_nt_turned_ranges[] = {
-    1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 0u, 2147483647u, 0u, 2147483647u
-};
-static void matmul_nt_turned_extents(const uint32_t *v, uint64_t *out)
-{
-    out[0] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[4]), sat_mul((uint64_t)v[1], (uint64_t)v[2]));
-    out[1] = sat_add(sat_mul(((uint64_t)v[0] - 1u), (uint64_t)v[5]), sat_mul((uint64_t)v[2], (uint64_t)v[3]));
-    out[2] = sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[3]);
-    out[3] = sat_mul(8u, (uint64_t)v[2]);
-}
-
 static const lzd_operand conv2d_operands[] = {{MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}};
 static const uint32_t conv2d_ranges[] = {
     1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u,
@@ -157,21 +145,6 @@ static void pool_scatter_extents(const uint32_t *v, uint64_t *out)
     out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
 }
 
-static const lzd_operand conv2d_grad_x_turned_operands[] = {
-    {MODE_IN, 0}, {MODE_IN, 0}, {MODE_OUT, 0}, {MODE_SCRATCH, 0}
-};
-static const uint32_t conv2d_grad_x_turned_ranges[] = {
-    1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u,
-    2147483647u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u
-};
-static void conv2d_grad_x_turned_extents(const uint32_t *v, uint64_t *out)
-{
-    out[0] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]);
-    out[1] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[8], (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6]);
-    out[2] = sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[7]), (uint64_t)v[3]);
-    out[3] = sat_mul(sat_mul(sat_mul(8u, (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[6]);
-}
-
 static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
 static const uint32_t take_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
 static void take_extents(const uint32_t *v, uint64_t *out)
@@ -217,38 +190,33 @@ const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
     {10, false, 3, 6, 2, {0, 1}, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, LZD_NAMED(lzd_k_matmul_nn_f32), LZD_NAMED(lzd_k_matmul_nn_f64)},
     {11, false, 3, 6, 2, {0, 1}, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, LZD_NAMED(lzd_k_matmul_nt_f32), LZD_NAMED(lzd_k_matmul_nt_f64)},
     {12, false, 3, 6, 2, {0, 1}, matmul_tn_operands, matmul_tn_ranges, matmul_tn_extents, LZD_NAMED(lzd_k_matmul_tn_f32), LZD_NAMED(lzd_k_matmul_tn_f64)},
-    {13, false, 4, 6, 0, {0}, matmul_nt_turned_operands, matmul_nt_turned_ranges, matmul_nt_turned_extents, LZD_NAMED(lzd_k_matmul_nt_turned_f32), LZD_NAMED(lzd_k_matmul_nt_turned_f64)},
     {20, false, 3, 16, 2, {0, 4}, conv2d_operands, conv2d_ranges, conv2d_extents, LZD_NAMED(lzd_k_conv2d_f32), LZD_NAMED(lzd_k_conv2d_f64)},
     {21, false, 3, 16, 2, {0, 1}, conv2d_grad_x_operands, conv2d_grad_x_ranges, conv2d_grad_x_extents, LZD_NAMED(lzd_k_conv2d_grad_x_f32), LZD_NAMED(lzd_k_conv2d_grad_x_f64)},
     {22, false, 3, 16, 3, {8, 9, 3}, conv2d_grad_w_operands, conv2d_grad_w_ranges, conv2d_grad_w_extents, LZD_NAMED(lzd_k_conv2d_grad_w_f32), LZD_NAMED(lzd_k_conv2d_grad_w_f64)},
     {23, true, 2, 12, 2, {0, 4}, max_pool_index_operands, max_pool_index_ranges, max_pool_index_extents, LZD_NAMED(lzd_k_max_pool_index_f32), LZD_NAMED(lzd_k_max_pool_index_f64)},
     {24, true, 3, 12, 2, {0, 4}, pool_gather_operands, pool_gather_ranges, pool_gather_extents, LZD_NAMED(lzd_k_pool_gather_f32), LZD_NAMED(lzd_k_pool_gather_f64)},
     {25, true, 3, 12, 2, {0, 1}, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, LZD_NAMED(lzd_k_pool_scatter_f32), LZD_NAMED(lzd_k_pool_scatter_f64)},
-    {26, false, 4, 16, 0, {0}, conv2d_grad_x_turned_operands, conv2d_grad_x_turned_ranges, conv2d_grad_x_turned_extents, LZD_NAMED(lzd_k_conv2d_grad_x_turned_f32), LZD_NAMED(lzd_k_conv2d_grad_x_turned_f64)},
     {30, false, 3, 4, 2, {0, 2}, take_operands, take_ranges, take_extents, LZD_NAMED(lzd_k_take_f32), LZD_NAMED(lzd_k_take_f64)},
     {31, false, 3, 4, 2, {0, 1}, add_rows_operands, add_rows_ranges, add_rows_extents, LZD_NAMED(lzd_k_add_rows_f32), LZD_NAMED(lzd_k_add_rows_f64)},
     {40, false, 2, 2, 0, {0}, uniform_operands, uniform_ranges, uniform_extents, LZD_NAMED(lzd_k_uniform_f32), LZD_NAMED(lzd_k_uniform_f64)},
     {41, false, 2, 1, 0, {0}, next_key_operands, next_key_ranges, next_key_extents, LZD_NAMED(lzd_k_next_key_f32), LZD_NAMED(lzd_k_next_key_f64)},
 };
 const uint8_t LZD_NAMED(lzd_kernel_at)[] = {
-    255, 0, 1, 2, 3, 4, 5, 255, 255, 255, 6, 7, 8, 9, 255, 255, 255, 255, 255, 255, 10, 11, 12, 13, 14, 15, 16, 255,
-    255, 255, 17, 18, 255, 255, 255, 255, 255, 255, 255, 255, 19, 20
+    255, 0, 1, 2, 3, 4, 5, 255, 255, 255, 6, 7, 8, 255, 255, 255, 255, 255, 255, 255, 9, 10, 11, 12, 13, 14, 255,
+    255, 255, 255, 15, 16, 255, 255, 255, 255, 255, 255, 255, 255, 17, 18
 };
 const uint32_t LZD_NAMED(lzd_last_kernel) = 41;
 
 #if LZD_THREADS && !defined(LZD_ISA)
 static uint64_t matmul_nn_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
-static uint64_t matmul_nt_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
+static uint64_t matmul_nt_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
 static uint64_t matmul_tn_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]); }
-static uint64_t matmul_nt_turned_work(const uint32_t *v) { return sat_add(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]), sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[2]), (uint64_t)v[3])); }
 static uint64_t conv2d_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
-static uint64_t conv2d_grad_x_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[0]), (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
+static uint64_t conv2d_grad_x_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
 static uint64_t conv2d_grad_w_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
-static uint64_t conv2d_grad_x_turned_work(const uint32_t *v) { return sat_add(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]), sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(2u, (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]), (uint64_t)v[7]), (uint64_t)v[6])); }
 uint64_t (*const lzd_kernel_work[])(const uint32_t *v) = {
-    NULL, NULL, NULL, NULL, NULL, NULL, matmul_nn_work, matmul_nt_work, matmul_tn_work, matmul_nt_turned_work,
-    conv2d_work, conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, conv2d_grad_x_turned_work, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, matmul_nn_work, matmul_nt_work, matmul_tn_work, conv2d_work,
+    conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 };
 #endif
 

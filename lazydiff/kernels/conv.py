@@ -73,13 +73,10 @@ def conv2d(p: Arrays, v: Ints, begin: int, end: int) -> None:
     put(p, y, begin, end, y[0, 0].size)
 
 
-@kernel(21, f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] {_ATTRS}", rows="n*h", work=f"2*{_WORK}")
+@kernel(21, f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] {_ATTRS}", rows="n*h", work=_WORK)
 def conv2d_grad_x(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """x[n][r][s][g*cg+c] = sum over the taps (di, dj) that read (r, s), ascending, and f, of
-    y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f].
-
-    Eight lanes from 0 for the whole sum: lane f mod 8 takes fma(y, weight, lane), f ascending within a tap; at the end
-    ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)).
+    y[n][i][j][g*fg+f] * weight[di][dj][c][g*fg+f]; from 0, that order, one fma a term.
     """
     y, w = _read(p, v, "y", "y"), _read(p, v, "weight", "w")
     x = np.zeros(_shape(v, "x"), y.dtype)
@@ -98,17 +95,3 @@ def conv2d_grad_w(p: Arrays, v: Ints, begin: int, end: int) -> None:
     for di, dj, i, j, rows, columns in taps(v):
         w[di, dj] = np.einsum("nijgc,nijgf->cgf", x[:, rows, columns], y[:, i, j])
     put(p, w, begin, end, v["groups"] * v["fg"])
-
-
-@kernel(
-    26,
-    f"y:in[{_Y}] weight:in[{_W}] out:out[{_X}] panels:scratch[8*kh*kw*fg] {_ATTRS}",
-    work=f"{_WORK}+2*{_W}",
-    variant_of=21,
-    multiple=("cg", 8),
-)
-def conv2d_grad_x_turned(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """conv2d_grad_x, bit for bit. The weight is turned into the scratch, (kh,kw,fg,8), eight input channels at a
-    time, so that vectors run along cg.
-    """
-    conv2d_grad_x.meaning(p, v, 0, v["n"] * v["h"])

@@ -30,12 +30,9 @@ def matmul_nn(p: Arrays, v: Ints, begin: int, end: int) -> None:
     _matmul(p, v, begin, end, False, False)
 
 
-@kernel(11, _MM, rows="batch*m", work="2*batch*m*k*n")
+@kernel(11, _MM, rows="batch*m", work="batch*m*k*n")
 def matmul_nt(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """out[i][j] = sum over k of a[i][k] * b[j][k]. a (m,k), b (n,k).
-
-    Eight lanes from 0, lane k mod 8 takes fma(a, b, lane), k ascending; then ((l0+l4)+(l2+l6))+((l1+l5)+(l3+l7)).
-    """
+    """out[i][j] = sum over k of a[i][k] * b[j][k]; from 0, k ascending, one fma a term. a (m,k), b (n,k)."""
     _matmul(p, v, begin, end, False, True)
 
 
@@ -43,15 +40,3 @@ def matmul_nt(p: Arrays, v: Ints, begin: int, end: int) -> None:
 def matmul_tn(p: Arrays, v: Ints, begin: int, end: int) -> None:
     """out[i][j] = sum over k of a[k][i] * b[k][j]; from 0, k ascending, one fma a term. a (k,m), b (k,n)."""
     _matmul(p, v, begin, end, True, False)
-
-
-@kernel(
-    13,
-    _MM.replace(" batch", " panel:scratch[8*k] batch", 1),
-    work="batch*m*k*n+2*batch*k*n",
-    variant_of=11,
-    multiple=("n", 8),
-)
-def matmul_nt_turned(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """matmul_nt, bit for bit. b is turned into the scratch, (k,8), eight rows at a time, for vectors along n."""
-    matmul_nt.meaning(p, v, 0, v["batch"] * v["m"])

@@ -31,9 +31,7 @@ class Kernel:
     at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py. `work` is how many
     multiply-adds at full speed a call takes, as an expression like an extent; "" where that is about the elements it
     touches. `images`: each operand is `n` images (the first attribute), one after the other, so that the rows of some
-    images, where each makes one row, can be made of those images alone. A kernel may be a variant of another
-    (`variant_of`, its number): the same bits with scratch behind the same operands, for where the attribute
-    `multiple[0]` is a multiple of `multiple[1]`.
+    images, where each makes one row, can be made of those images alone.
     """
 
     number: int
@@ -46,8 +44,6 @@ class Kernel:
     contract: str
     meaning: Meaning
     work: str = ""
-    variant_of: int = 0
-    multiple: tuple[str, int] = ("", 0)
     images: bool = False
 
     def row_count(self, attrs: Sequence[int]) -> int:
@@ -71,8 +67,6 @@ def kernel(
     dtypes: tuple[Dtype, ...] = FLOATS,
     ports: tuple[str, ...] = ("c", "micropython"),
     work: str = "",
-    variant_of: int = 0,
-    multiple: tuple[str, int] = ("", 0),
     images: bool = False,
 ) -> Callable[[Meaning], Kernel]:
     """Declare a kernel; see the module's docstring. Raises ValueError when a number is taken."""
@@ -82,8 +76,8 @@ def kernel(
             raise ValueError(f"kernel number {number} is {KERNELS[number].name}'s")
         operands, attrs = parse(signature)
         contract = " ".join((meaning.__doc__ or "").split())
-        what = number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning
-        KERNELS[number] = Kernel(*what, work, variant_of, multiple, images)
+        what = number, meaning.__name__, operands, attrs, rows, dtypes, ports, contract, meaning, work
+        KERNELS[number] = Kernel(*what, images)
         return KERNELS[number]
 
     return declare

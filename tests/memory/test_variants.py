@@ -1,52 +1,59 @@
-"""A faster kernel with scratch is taken where its scratch fits, and nowhere else."""
+"""Maps get long blocks where their temporaries have room, and nowhere else."""
 
 import numpy as np
+import pytest
 
 import lazydiff as ld
 from lazydiff import fitting
-from lazydiff.kernels.table import KERNELS
+from lazydiff.memory.selection.programs import BLOCK
+from lazydiff.memory.variants import LONG_BLOCK
+from lazydiff.plan.model import MAP
 
 RNG = np.random.default_rng(3)
 
 
 def deep(ram=None):
-    """Two wide layers: the product for the first layer's gradient has a variant."""
-    x, y = ld.input("x", (16, 24)), ld.input("y", (16, 8))
-    w1 = ld.param("w1", RNG.normal(size=(24, 40)).astype(np.float32))
-    w2 = ld.param("w2", RNG.normal(size=(40, 8)).astype(np.float32))
-    loss = ld.mse(ld.tanh(x @ w1) @ w2, y)
+    """A layer whose activation and its slope need temporaries."""
+    x, y = ld.input("x", (16, 24)), ld.input("y", (16, 40))
+    w = ld.param("w", RNG.normal(size=(24, 40)).astype(np.float32))
+    loss = ld.mse(ld.tanh(x @ w) * ld.sigmoid(x @ w), y)
     return ld.compile(ram=ram, train=ld.train_step(loss, ld.sgd(0.1)))
 
 
-def names(plan):
-    return [KERNELS[s.kernel].name for s in plan.entries[0].steps]
+def blocks(plan, entry=0):
+    return [s.program.block for s in plan.entries[entry].steps if s.kernel == MAP and s.program.n_temps]
 
 
-def test_a_variant_is_taken_with_room_and_gives_the_same_bits_and_no_byte_more(monkeypatch):
-    tight, roomy = deep(), deep("64 KiB")
+def trained(plan):
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(16, 24)).astype(np.float32), rng.normal(size=(16, 40)).astype(np.float32)
+    session = ld.Session(plan)
+    session.write("w", np.full((24, 40), 0.1, np.float32))
+    losses = [float(session.train(x=x, y=y)).hex() for _ in range(3)]
+    return losses, session.read("w").tobytes()
+
+
+def test_long_blocks_are_taken_with_room_and_give_the_same_bits_and_no_byte_more(monkeypatch):
+    free, roomy = deep(), deep("64 KiB")
     monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
     plain = deep()
-    assert "matmul_nt" in names(plain)
-    assert "matmul_nt_turned" in names(roomy)
-    assert plain.ram_bytes == tight.ram_bytes <= roomy.ram_bytes <= 65536
-    x, y = RNG.normal(size=(16, 24)).astype(np.float32), RNG.normal(size=(16, 8)).astype(np.float32)
-    states = []
-    for plan in (plain, roomy):
-        session = ld.Session(plan)
-        session.write("w1", np.full((24, 40), 0.1, np.float32))
-        session.write("w2", np.full((40, 8), 0.1, np.float32))
-        for _ in range(3):
-            session.train(x=x, y=y)
-        states.append((session.read("w1").tobytes(), session.read("w2").tobytes()))
-    assert states[0] == states[1]
+    assert max(blocks(plain)) == BLOCK
+    assert max(blocks(roomy)) == LONG_BLOCK
+    assert plain.ram_bytes == free.ram_bytes <= roomy.ram_bytes <= 65536
+    assert trained(plain) == trained(free) == trained(roomy)
+
+
+@pytest.mark.parametrize("over", [0, 4000])
+def test_no_budget_is_exceeded_for_a_long_block(over):
+    least = deep().ram_bytes + over
+    assert deep(least).ram_bytes <= least
 
 
 def test_room_that_another_entry_needs_anyway_is_used_without_a_budget():
-    x = ld.input("x", (64, 64))
-    w = ld.param("w", RNG.normal(size=(24, 64)).astype(np.float32))
+    x = ld.input("x", (16, 64))
+    gate = ld.tanh(x) * ld.sigmoid(x)
     wide = ld.param("wide", RNG.normal(size=(64, 256)).astype(np.float32))
-    alone = ld.compile(f=x @ w.T)
-    both = ld.compile(f=x @ w.T, g=x @ wide)
-    assert names(alone) == ["matmul_nt"]
-    assert names(both) == ["matmul_nt_turned"]
+    alone, both = ld.compile(f=gate), ld.compile(f=gate, g=x @ wide)
+    assert blocks(alone) == [BLOCK]
+    assert blocks(both) == [LONG_BLOCK]
     assert both.ram_bytes == ld.compile(g=x @ wide).ram_bytes

@@ -3,7 +3,7 @@
 from . import kernels, map
 from .check import Replay
 from .plan import ITEMSIZE, need
-from .table import KERNELS, RANGES, VARIANTS, extents
+from .table import KERNELS, RANGES, extents
 
 _MAP = 1
 
@@ -87,10 +87,6 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, gro
         (reads if mode == "i" else writes).append(k)
         args.extend(places[k])
     replay.step(where, reads, writes)
-    if number in VARIANTS:  # the same bits with scratch, its last operand, which brings nothing here
-        number = VARIANTS[number]
-        rows = extents(number, attrs)[1]
-        args = args[:-2]
     args.extend(attrs)
     if number in kernels.KERNELS:
         function = kernels.KERNELS[number]

@@ -18,20 +18,17 @@ KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range
     10: ("i0i0o0", "aaaaee"),  # matmul_nn
     11: ("i0i0o0", "aaaaee"),  # matmul_nt
     12: ("i0i0o0", "aaaaee"),  # matmul_tn
-    13: ("i0i0o0s0", "aaaaee"),  # matmul_nt_turned
     20: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d
     21: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_x
     22: ("i0i0o0", "abbabbaaddddddcc"),  # conv2d_grad_w
     23: ("i0o4", "abbabbddddcc"),  # max_pool_index
     24: ("i0i4o0", "abbabbddddcc"),  # pool_gather
     25: ("i0i4o0", "abbabbddddcc"),  # pool_scatter
-    26: ("i0i0o0s0", "abbabbaaddddddcc"),  # conv2d_grad_x_turned
     30: ("i0i3o0", "aaaa"),  # take
     31: ("i0i3o0", "aaaa"),  # add_rows
     40: ("i3o0", "ae"),  # uniform
     41: ("i3o3", "a"),  # next_key
 }
-VARIANTS = {13: 11, 26: 21}  # a kernel with scratch: the one that gives the same bits without
 IMAGES = (23, 24, 25)  # each operand is v[0] images, one after the other
 
 
@@ -46,8 +43,6 @@ def extents(number, v):
     if number in (10, 11, 12):
         batch, m, k, n, a_step, b_step = v
         return ((batch - 1) * a_step + m * k, (batch - 1) * b_step + k * n, batch * m * n), batch * m
-    if number in (13,):
-        return extents(11, v)[0] + (8 * v[2],), 0
     if number in (20,):
         n, h, w, cg, oh, ow, fg, groups, kh, kw, sh, sw, dh, dw, ph, pw = v
         return (n * h * w * groups * cg, kh * kw * cg * groups * fg, n * oh * ow * groups * fg), n * oh
@@ -66,8 +61,6 @@ def extents(number, v):
     if number in (25,):
         n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw = v
         return (n * oh * ow * c, n * oh * ow * c, n * h * w * c), n * h
-    if number in (26,):
-        return extents(21, v)[0] + (8 * v[8] * v[9] * v[6],), 0
     if number in (30,):
         outer, red, count, inner = v
         return (outer * red * inner, count, outer * count * inner), outer * count

@@ -1,0 +1,89 @@
+/* Rows of a matrix product, of matrices that lie in any order: the three products and convolutions whose window is a pixel. */
+#ifndef K_PRODUCT_H
+#define K_PRODUCT_H
+
+#include "k_across.h"
+
+/* A product of `rows` x k by k x n. Where b lies across, b_column is not 1, and b_step is. */
+typedef struct factors {
+    const T *a, *b;
+    ptrdiff_t a_row, a_step, b_step, b_column;
+    uint32_t rows, k, n;
+} factors;
+
+/* Sums of `rows` rows from 0 to the end. */
+LZD_INLINE void product_block(T *out, const factors *x, uint32_t row, uint32_t first, uint32_t rows, uint32_t full,
+                              uint32_t rest, part m)
+{
+    const terms t = {x->a + STEP(row) * x->a_row, x->b + STEP(first) * x->b_column, x->a_row, x->a_step, x->b_step, x->b_column, x->k};
+    V sum[MAX_SUMS];
+    clear_sums(sum, rows * (full + rest));
+    add_terms(sum, t, rows, full, rest, m, false);
+    store_sums(out + (size_t)row * x->n + first, STEP(x->n), sum, rows, full, rest, m);
+}
+
+#if defined(PANEL_TERMS)
+/* A panel of b serves all rows before the next is made. */
+LZD_INLINE void product_panels(T *out, const factors *x)
+{
+    const bool across = x->b_column != 1;
+    T panel[PANEL_TERMS * PANEL_COLUMNS];
+    for (uint32_t i = 0, count; i == 0u || i < x->k; i += count) {
+        const T *a = x->a + STEP(i) * x->a_step, *b = x->b + STEP(i) * x->b_step;
+        count = x->k - i < PANEL_TERMS ? x->k - i : PANEL_TERMS;
+#define SOME_ROWS(r, count_of_rows) \
+    add_panel(to + (size_t)(r)*x->n, STEP(x->n), a + STEP(r)*x->a_row, x->a_row, x->a_step, panel, count, count_of_rows, all, some, m, i == 0u)
+#define BLOCK(first, full, rest, lanes) \
+    do { \
+        const uint32_t all = full, some = rest; \
+        const part m = part_of(lanes); \
+        T *to = out + (first); \
+        if (across) { \
+            turn(panel, b + STEP(first)*x->b_column, x->b_column, count, all * LANES + (lanes), all + some); \
+        } else { \
+            copy(panel, b + (first), x->b_step, count, all, some, m); \
+        } \
+        EACH_ROW(x->rows, HIGH(all, some), SOME_ROWS) \
+    } while (0)
+        FOR_COLUMNS(x->n, 2u, BLOCK)
+#undef BLOCK
+#undef SOME_ROWS
+    }
+}
+#endif
+
+/* From how many bytes of b on, and for how many rows, its panels are worth being copied. */
+enum { PANEL_BYTES = 32768, PANEL_ROWS = 32 };
+
+/* out[r][j] = sum over i of a[r * a_row + i * a_step] * b[i * b_step + j * b_column], i ascending, one fma a term. One
+ * function for all products of a file: blocks of all forms are much code. */
+static void product(T *out, const factors *x)
+{
+#if defined(PANEL_TERMS)
+    if (x->b_column != 1 || (x->rows >= PANEL_ROWS && (uint64_t)x->k * x->n * sizeof(T) >= PANEL_BYTES)) {
+        product_panels(out, x);
+        return;
+    }
+#endif
+    if (x->rows < ROWS || LZD_SMALL) {
+        for (uint32_t r = 0; r < x->rows; r++) {
+#define BLOCK(first, full, rest, lanes) product_block(out, x, r, first, 1u, full, rest, part_of(lanes))
+            FOR_COLUMNS(x->n, 4u, BLOCK)
+#undef BLOCK
+        }
+        return;
+    }
+#define ROWS_OF(r, count) product_block(out, x, r, at, count, all, some, m)
+#define BLOCK(first, full, rest, lanes) \
+    do { \
+        const uint32_t all = full, some = rest; \
+        const part m = part_of(lanes); \
+        const uint32_t at = first; \
+        EACH_ROW(x->rows, HIGH(all, some), ROWS_OF) \
+    } while (0)
+    FOR_COLUMNS(x->n, 2u, BLOCK)
+#undef BLOCK
+#undef ROWS_OF
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* Sums over the taps of windows that move over an image: convolution, and its transpose where channels are the columns. */
+#ifndef K_TAPS_H
+#define K_TAPS_H
+
+#include "k_conv2d_window.h"
+
+/* `width` results of a row, in `height` rows below each other; of more than one row all have all rows of taps inside. */
+typedef struct band {
+    const T *x, *weight; /* what the first result reads at its first tap, the first row inside; column 0 */
+    axis across;
+    uint32_t width, height, rows; /* rows of taps */
+    uint32_t channels; /* of a tap: the terms that lie contiguous in x */
+    bool joined; /* and with them those of the whole row of taps, and of their weights */
+    ptrdiff_t pixel, below, tap, down; /* steps in x: to the next result, the one below, the next tap, the next row of taps */
+    ptrdiff_t term, column, weights, next; /* steps in weight: to the next term, column, tap, row of taps */
+    ptrdiff_t out_pixel, out_row;
+} band;
+
+/* Some columns of `count` results, which have the same taps inside and lie a_row apart in x and out_row in out. With `own`,
+ * depthwise, each column reads x at its own place, and taps are the terms. */
+LZD_INLINE void taps_block(T *out, ptrdiff_t out_row, const T *x, ptrdiff_t a_row, const T *weight, const band *o, uint32_t taps,
+                           uint32_t count, uint32_t full, uint32_t rest, part m, bool own)
+{
+    const uint32_t calls = own || o->joined ? 1u : taps;
+    terms t = {x, weight, a_row, own ? o->tap : 1, own ? o->weights : o->term, o->column,
+               own ? taps : o->joined ? taps * o->channels : o->channels};
+    V sum[MAX_SUMS];
+    clear_sums(sum, count * (full + rest));
+    for (uint32_t row = taps != 0u ? o->rows : 0u; row != 0u; row--, x += o->down, weight += o->next) {
+        t.a = x, t.b = weight;
+        for (uint32_t k = 0; k < calls; k++, t.a += o->tap, t.b += o->weights) {
+            add_terms(sum, t, count, full, rest, m, own);
+        }
+    }
+    store_sums(out, out_row, sum, count, full, rest, m);
+}
+
+/* Some columns of all results of a band. Those at the sides, which lack taps, and those that are left over are summed below
+ * each other. */
+LZD_INLINE void taps_columns(T *out, const T *x, const T *weight, const band *o, range middle, uint32_t full, uint32_t rest,
+                             part m, bool own)
+{
+    const uint32_t high = HIGH(full, rest);
+    for (uint32_t j = 0, beside; j < o->width; j += beside, out += STEP(beside) * o->out_pixel, x += STEP(beside) * o->pixel) {
+        const bool inner = j >= middle.begin && j < middle.end;
+        const uint32_t left = inner ? middle.end - j : 1u;
+        beside = high > ROWS && left >= high ? high : ROWS > 1u && left >= ROWS ? ROWS : 1u;
+        const bool below = ROWS > 1u && beside == 1u && o->height == ROWS;
+        const range taps = beside == 1u ? taps_inside(&o->across, j) : (range){0u, (uint32_t)o->across.taps};
+        const T *from = x + STEP(taps.begin) * o->tap, *by = weight + STEP(taps.begin) * o->weights;
+        const ptrdiff_t a_row = below ? o->below : o->pixel, out_row = below ? o->out_row : o->out_pixel;
+        for (uint32_t i = 0; i < (below ? 1u : o->height); i++) {
+            T *to = out + STEP(i) * o->out_row;
+#define BLOCK(count) taps_block(to, out_row, from + STEP(i) * o->below, a_row, by, o, length(taps), count, full, rest, m, own)
+            if (high > ROWS && beside == high) {
+                BLOCK(high);
+            } else if (ROWS > 1u && (below || beside == ROWS)) {
+                BLOCK(ROWS);
+            } else {
+                BLOCK(1u);
+            }
+#undef BLOCK
+        }
+    }
+}
+
+LZD_INLINE void taps_all(T *out, const band *o, uint32_t columns, bool own)
+{
+    const range middle = all_inside(&o->across, o->width);
+#define BLOCK(first, full, rest, lanes) \
+    taps_columns(out + (first), o->x + (own ? (first) : 0u), o->weight + STEP(first) * o->column, o, middle, full, rest, \
+                 part_of(lanes), own)
+    FOR_COLUMNS(columns, 2u, BLOCK)
+#undef BLOCK
+}
+
+/* `columns` columns of all results of a band: one function for all convolutions of a file, because it is much code. */
+static void taps_band(T *out, const band *o, uint32_t columns, bool own)
+{
+    if (LZD_SMALL) {
+        taps_all(out, o, columns, own);
+    } else if (own) {
+        taps_all(out, o, columns, true);
+    } else {
+        taps_all(out, o, columns, false);
+    }
+}
+
+/* All columns of a band, which has `columns` and reads `channels` in each group; depthwise all groups are as one. */
+LZD_INLINE void taps_groups(T *out, band *o, WINDOW *s, uint32_t columns, uint32_t channels)
+{
+    const bool own = is_depthwise(s);
+    for (uint32_t g = 0; g < (own ? 1u : s->groups); g++, out += columns, o->x += channels, o->weight += s->fg) {
+        taps_band(out, o, own ? s->groups : columns, own);
+    }
+}
+
+#endif

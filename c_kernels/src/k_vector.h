@@ -1,0 +1,133 @@
+/* Vectors of LANES numbers: a handful of instructions by one name each for AVX-512, AVX2 and NEON. Elsewhere a vector is one
+ * number. A lane computes what one number would: the same bits. */
+#ifndef K_VECTOR_H
+#define K_VECTOR_H
+
+#include "lzd_attrs.h"
+
+#include <stddef.h>
+
+/* Put before a loop whose count is a constant and whose array of vectors has to stay in registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define ONE_BY_ONE _Pragma("clang loop unroll(disable) vectorize(disable)") /* before a loop that is long enough as it is */
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#define ONE_BY_ONE
+#else
+#define UNROLL
+#define ONE_BY_ONE
+#endif
+
+#define STEP(n) ((ptrdiff_t)(n)) /* distances in memory can go backwards */
+
+/* V: a vector; part: which of its lanes v_load_part reads, the first few. The others are not touched.
+ * SIDE by SIDE numbers are turned at once (k_across.h). */
+#if !LZD_SMALL && defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#if LZD_T_IS_F64
+#define V256 __m256d
+#define M256(name) _mm256_##name##_pd
+#else
+#define V256 __m256
+#define M256(name) _mm256_##name##_ps
+#endif
+#define SIDE (32u / (uint32_t)sizeof(T))
+
+/* -1 in the first `lanes` of a half or whole vector. */
+LZD_INLINE __m256i mask256(uint32_t lanes)
+{
+    static const int32_t ends[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(ends + 8u - lanes * (sizeof(T) / 4u)));
+}
+
+#if LZD_T_IS_F64
+#define LOAD256(p, mask) _mm256_maskload_pd(p, mask)
+#else
+#define LOAD256(p, mask) _mm256_maskload_ps(p, mask)
+#endif
+
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#define LANES (64u / (uint32_t)sizeof(T))
+#if LZD_T_IS_F64
+typedef __m512d V;
+#define M512(name) _mm512_##name##_pd
+typedef __mmask8 part;
+#else
+typedef __m512 V;
+#define M512(name) _mm512_##name##_ps
+typedef __mmask16 part;
+#endif
+LZD_INLINE part part_of(uint32_t lanes) { return (part)((1u << lanes) - 1u); }
+LZD_INLINE V v_zero(void) { return M512(setzero)(); }
+LZD_INLINE V v_all(T a) { return M512(set1)(a); }
+LZD_INLINE V v_load(const T *p) { return M512(loadu)(p); }
+LZD_INLINE void v_store(T *p, V a) { M512(storeu)(p, a); }
+LZD_INLINE V v_load_part(const T *p, part m) { return M512(maskz_loadu)(m, p); }
+LZD_INLINE void v_store_part(T *p, V a, part m) { M512(mask_storeu)(p, m, a); }
+LZD_INLINE V v_fma(V a, V b, V c) { return M512(fmadd)(a, b, c); }
+#else
+#define LANES SIDE
+typedef V256 V;
+typedef __m256i part;
+LZD_INLINE part part_of(uint32_t lanes) { return mask256(lanes); }
+LZD_INLINE V v_zero(void) { return M256(setzero)(); }
+LZD_INLINE V v_all(T a) { return M256(set1)(a); }
+LZD_INLINE V v_load(const T *p) { return M256(loadu)(p); }
+LZD_INLINE void v_store(T *p, V a) { M256(storeu)(p, a); }
+LZD_INLINE V v_load_part(const T *p, part m) { return LOAD256(p, m); }
+LZD_INLINE void v_store_part(T *p, V a, part m) { M256(maskstore)(p, m, a); }
+LZD_INLINE V v_fma(V a, V b, V c) { return M256(fmadd)(a, b, c); }
+#endif
+
+#elif !LZD_SMALL && defined(__aarch64__) && defined(__ARM_NEON)
+#include <arm_neon.h>
+#define LANES (16u / (uint32_t)sizeof(T))
+#define SIDE LANES
+#if LZD_T_IS_F64
+typedef float64x2_t V;
+#define NEON(name) name##_f64
+#else
+typedef float32x4_t V;
+#define NEON(name) name##_f32
+#endif
+typedef uint32_t part;
+LZD_INLINE part part_of(uint32_t lanes) { return lanes; }
+LZD_INLINE V v_all(T a) { return NEON(vdupq_n)(a); }
+LZD_INLINE V v_zero(void) { return v_all(0); }
+LZD_INLINE V v_load(const T *p) { return NEON(vld1q)(p); }
+LZD_INLINE void v_store(T *p, V a) { NEON(vst1q)(p, a); }
+LZD_INLINE V v_load_part(const T *p, part m)
+{
+    T all[LANES] = {0};
+    for (uint32_t k = 0; k < m; k++) {
+        all[k] = p[k];
+    }
+    return v_load(all);
+}
+LZD_INLINE void v_store_part(T *p, V a, part m)
+{
+    T all[LANES];
+    v_store(all, a);
+    for (uint32_t k = 0; k < m; k++) {
+        p[k] = all[k];
+    }
+}
+LZD_INLINE V v_fma(V a, V b, V c) { return NEON(vfmaq)(c, a, b); }
+
+#else
+#define LANES 1u
+#define SIDE 1u
+typedef T V;
+typedef uint32_t part;
+LZD_INLINE part part_of(uint32_t lanes) { return lanes; }
+LZD_INLINE V v_zero(void) { return 0; }
+LZD_INLINE V v_all(T a) { return a; }
+LZD_INLINE V v_load(const T *p) { return *p; }
+LZD_INLINE void v_store(T *p, V a) { *p = a; }
+LZD_INLINE V v_load_part(const T *p, part m) { return (void)m, *p; }
+LZD_INLINE void v_store_part(T *p, V a, part m) { (void)m, *p = a; }
+LZD_INLINE V v_fma(V a, V b, V c) { return FMA(a, b, c); }
+#endif
+
+#endif
