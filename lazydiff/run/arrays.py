@@ -10,7 +10,7 @@ import numpy as np
 
 from lazydiff.errors import InputError
 from lazydiff.plan.model import Check
-from lazydiff.run.native import SymbolInfo
+from lazydiff.run.info import SymbolInfo
 
 
 def admit(where: str, symbol: SymbolInfo, value: object) -> np.ndarray:

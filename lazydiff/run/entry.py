@@ -9,7 +9,8 @@ import numpy as np
 
 from lazydiff.errors import InputError, LazydiffError
 from lazydiff.run.arrays import admit, admit_along, names_error, out_along, out_arrays, value_error
-from lazydiff.run.native import EntryInfo, HeapCounter, Model, SymbolInfo
+from lazydiff.run.info import EntryInfo, SymbolInfo
+from lazydiff.run.native import HeapCounter, Model
 
 Scalar = float | int | bool
 Value = Scalar | np.ndarray
@@ -145,7 +146,7 @@ class EntryCall:
         with self._lock:
             made = self._targets()  # alive until the call is over
             self.runs += 1
-            status, calls = self._call.repeat_counted(arrays, times, counter)
+            status, calls = self._call.repeat_counted(arrays, times, counter.address)
             del made
             if status:
                 raise self._failed(status, arrays)

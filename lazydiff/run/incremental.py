@@ -13,7 +13,7 @@ from lazydiff.plan.model import Plan
 from lazydiff.plan.segments import Segment
 from lazydiff.run.arrays import admit, names_error, out_arrays, refused_element, value_error
 from lazydiff.run.entry import Array, EntryCall, Out, Result, Value
-from lazydiff.run.native import SymbolInfo
+from lazydiff.run.info import SymbolInfo
 
 Version = tuple[int, ...]
 

@@ -1,6 +1,6 @@
 """The only door to the compiled runtime: opens a plan in its blocks of RAM, with plain Python types outside.
 
-`Model` is an opened plan, `Call` what one entry's C call needs, made once. The cffi objects stay in this file.
+`Model` is an opened plan. The cffi objects stay in this file and in call.py.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import ctypes
 import importlib
 import os
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lazydiff.dtypes import BY_CODE, Dtype
+from lazydiff.dtypes import BY_CODE
 from lazydiff.errors import InputError, PlanError, ToolError
 from lazydiff.plan.model import Check, Kind
+from lazydiff.run.call import Call
+from lazydiff.run.info import EntryInfo, Failure, SymbolInfo
 
 _native: Any = None
 _why = ""
@@ -33,41 +32,6 @@ LEAST_WORK = 1 << 16  # multiply-adds of a step that is worth waking other threa
 # Words of the plan that lzd.h's structs do not give (plan/SPEC.md).
 _H_SYMBOLS, _H_STATE, _H_ENTRIES, _SYMBOL_WORDS, _S_CHECK = 10, 12, 14, 8, 5
 _H_STRINGS, _H_REGION, _REGION_WORDS = 21, 29, 3
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolInfo:
-    """A parameter, state, input or output. `check`, `low` and `high` are those of plan/SPEC.md."""
-
-    number: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: Dtype
-    size_bytes: int
-    kind: Kind
-    check: Check
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class EntryInfo:
-    """One entry, its inputs and outputs in the plan's order."""
-
-    number: int
-    name: str
-    inputs: tuple[SymbolInfo, ...]
-    outputs: tuple[SymbolInfo, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a C call did not do its work. `at` and `item` are lzd_model's error_at and error_item."""
-
-    text: str
-    is_input: bool
-    at: int
-    item: int
 
 
 def extension() -> Any:
@@ -237,75 +201,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-class Call:
-    """One entry's C call with its pointers.
-
-    Arrays must be C-contiguous, of the symbols' dtypes and shapes, and alive until the call returns; one thread at a
-    time.
-    """
-
-    __slots__ = ("_call", "_entry", "_ffi", "_from_buffer", "_inputs", "_kept", "_lib", "_model", "_outputs")
-
-    def __init__(self, ffi: Any, lib: Any, model: Any, entry: EntryInfo) -> None:
-        self._ffi, self._lib, self._model, self._entry = ffi, lib, model, entry.number
-        self._call, self._from_buffer = lib.lzd_call, ffi.from_buffer
-        self._inputs, self._outputs = (ffi.new("void *[]", max(len(s), 1)) for s in (entry.inputs, entry.outputs))
-
-    def set_output(self, index: int, array: np.ndarray) -> None:
-        """Where an output goes from now on. The array must be writeable."""
-        self._outputs[index] = self._from_buffer(array, require_writable=True)
-
-    def run(self, inputs: Sequence[np.ndarray]) -> int:
-        """Copy the inputs in, run the entry, copy the outputs out; the status."""
-        pointers, from_buffer = self._inputs, self._from_buffer
-        index = 0
-        for array in inputs:
-            pointers[index] = from_buffer(array)
-            index += 1  # noqa: SIM113 - this is the hot path, and enumerate costs more
-        return self._call(self._model, self._entry, pointers, self._outputs)  # type: ignore[no-any-return]
-
-    def repeat(self, inputs: Sequence[np.ndarray], times: int) -> int:
-        """`run` in a C loop, `times` times or until one fails; the status."""
-        for index, array in enumerate(inputs):
-            self._inputs[index] = self._from_buffer(array)
-        return int(self._lib.lzd_repeat(self._model, self._entry, self._inputs, self._outputs, times))
-
-    def fixed(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> Callable[[], int]:
-        """`run` on these arrays for good, as a function that returns the status. It keeps the arrays alive."""
-        self._kept = (
-            [self._from_buffer(a) for a in inputs],
-            [self._from_buffer(a, require_writable=True) for a in outputs],
-        )
-        self._inputs[0 : len(inputs)], self._outputs[0 : len(outputs)] = self._kept
-        return partial(self._call, self._model, self._entry, self._inputs, self._outputs)
-
-    def along(
-        self, inputs: Sequence[np.ndarray], input_bytes: Sequence[int], outputs: Sequence[np.ndarray], times: int
-    ) -> tuple[int, int]:
-        """`run` in a C loop along arrays that hold the values of `times` runs one after the other: (status, runs done).
-
-        `input_bytes`: how far each input moves on from run to run. `outputs` have `times` as their first extent.
-        """
-        kept = [self._from_buffer(a) for a in inputs], [self._from_buffer(a, require_writable=True) for a in outputs]
-        pointers = [self._ffi.new("void *[]", p) for p in kept]
-        steps = [self._ffi.new("size_t[]", b) for b in (input_bytes, [a.nbytes // times for a in outputs])]
-        done = self._ffi.new("uint32_t *")
-        sides = (pointers[0], steps[0], len(inputs), pointers[1], steps[1], len(outputs))
-        status = self._lib.lzd_call_along(self._model, self._entry, *sides, times, done)
-        return int(status), int(done[0])
-
-    def repeat_counted(self, inputs: Sequence[np.ndarray], times: int, counter: HeapCounter) -> tuple[int, int]:
-        """`repeat`, and how many heap calls the process made meanwhile: (status, calls)."""
-        for index, array in enumerate(inputs):
-            self._inputs[index] = self._from_buffer(array)
-        calls = self._ffi.new("uint64_t *")
-        count = self._ffi.cast("uint64_t (*)(void)", counter.address)
-        status = self._lib.lzd_repeat_counted(
-            self._model, self._entry, self._inputs, self._outputs, times, count, calls
-        )
-        return int(status), int(calls[0])
 
 
 class HeapCounter:

@@ -16,7 +16,8 @@ from lazydiff.plan.segments import incremental_entries
 from lazydiff.run.arrays import admit, list_names, value_error
 from lazydiff.run.entry import Array, EntryCall, Out, Result
 from lazydiff.run.incremental import IncrementalCall, Versions
-from lazydiff.run.native import Model, SymbolInfo
+from lazydiff.run.info import SymbolInfo
+from lazydiff.run.native import Model
 
 
 class Session:

@@ -18,6 +18,8 @@ from lazydiff.run.heap import count_allocations
 from lazydiff.run.native import HeapCounter
 from small import classifier, convolution, lookups, pooled
 from small_plan import small_plan
+from tools.bench.workloads import lazy
+from tools.bench.workloads.definitions import ALL
 from tools_needed import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +101,21 @@ def test_every_kernel_gives_the_same_bits_on_four_threads():
         x = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
         alone, shared = (ld.Session(plan, threads=n).arrays("f", x=x) for n in (1, 4))
         assert {k: v.tobytes() for k, v in alone.items()} == {k: v.tobytes() for k, v in shared.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["w1_mlp_b1", "w2_lenet_b1", "w3_ae_b1", "w4_dscnn_b1", "w7_pinn_f64", "w8_maml", "w9_hvp"]
+)
+def test_workloads_train_with_the_same_bits(name):
+    workload = ALL[name]
+    plan = lazy.compiled(workload)
+    found = []
+    for threads in (1, 2, 3, 4):
+        session = ld.Session(plan, threads=threads)
+        for batch in workload.init()[2][:2]:
+            session.train(**{f"batch{k}": a for k, a in enumerate(batch)})
+        found.append({name: value.tobytes() for name, value in session.state().items()})
+    assert found[0] == found[1] == found[2] == found[3]
 
 
 @linux
