@@ -13,8 +13,9 @@ from lazydiff.kernels.program import NO_TILE
 from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.calls import EntryCalls, Unit
 from lazydiff.memory.facts import Facts, facts
-from lazydiff.memory.lives import lives, peak
+from lazydiff.memory.lives import lives
 from lazydiff.memory.lower import alignment_unit
+from lazydiff.memory.ordering.bindings import Units
 from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.placement.place import alive_bytes
 
@@ -60,7 +61,8 @@ class _Ordered:
 
 def _ordered(entry: EntryCalls, unit_bytes: int) -> _Ordered:
     known, _ = facts(entry, entry.units, unit_bytes)
-    bound, _, schedule = min((peak(known, s), n, s) for n, s in enumerate(orders(known)))
+    units = Units(known)
+    bound, _, schedule = min((units.peak(s), n, s) for n, s in enumerate(orders(known)))
     return _Ordered(entry, known, schedule, bound)
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazydiff.memory.facts import Facts
-from lazydiff.memory.lives import peak
 from lazydiff.memory.ordering.bindings import Units
 from lazydiff.memory.placement.packing import Decision
 
@@ -42,20 +41,20 @@ def best_order(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[int]:
 
 def best_first(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[list[int]]:
     """best_order's answer, then the candidates, the lowest peak first."""
-    ranked = sorted((peak(facts, s), n) for n, s in enumerate(candidates))
+    units = Units(facts)
+    ranked = sorted((units.peak(s), n) for n, s in enumerate(candidates))
     others = [list(candidates[n]) for _, n in ranked]
     best = others[0]
     if len(best) > 1:
-        found = _Search(facts, best).run()
-        best = found if peak(facts, found) < ranked[0][0] else best
+        best = _Search(units, best).run()
     return [best, *(s for s in others if s != best)]
 
 
 class _Search:
     """The best order so far, and below which peak there is proved to be none."""
 
-    def __init__(self, facts: Facts, given: Sequence[int]) -> None:
-        self.units = Units(facts)
+    def __init__(self, units: Units, given: Sequence[int]) -> None:
+        self.units = units
         self.best = list(given)
         self.peak = self.units.peak(given)
         self.proved = 0
