@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOATS = 1 << 32
 SAMPLE = 1 << 26  # of doubles
-FLAGS = ["-std=gnu99", "-O2", "-march=native", "-ffp-contract=off", "-fno-math-errno"]
+FLAGS = ["-std=gnu99", "-O2", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 
 
 def build(folder: Path, *options: str) -> Path:

@@ -3,7 +3,7 @@
  *
  * Every operation is written in the order in which it happens, fma included; so every machine gives the same bits (a NaN
  * is a NaN, whatever its sign and payload). No tables, no branches, no other float type: loops over them vectorise
- * (but sin, cos, tan and fmod, which branch). The worst errors, in units of the last place: of float32 over every argument, of
+ * (but fmod, and sin, cos and tan of large angles, which branch). The worst errors, in units of the last place: of float32 over every argument, of
  * float64 over a sample (tools/accuracy.py); of power, atan2 and hypot over what tests/kernels tries:
  *     exp 1.1, exp2 0.9, expm1 1.2; log, log1p 0.9; log2, log10 0.51; power 1; tanh 1.5, sigmoid 1.6
  *     sin, cos 1.2 for every finite argument, tan 2.7; asin, acos 0.7; atan 1, atan2 0.9; hypot 1.01
@@ -30,6 +30,17 @@ LZD_INLINE T from_bits(U u)
     memcpy(&x, &u, sizeof x);
     return x;
 }
+
+/* first if `yes`, else second. Where compilers would thread jumps through a chain of `?:` and then not vectorise the loop. */
+#if LZD_FAST_STRIDES
+LZD_INLINE T pick(bool yes, T first, T second)
+{
+    const U mask = (U)0 - (U)yes;
+    return from_bits((bits_of(first) & mask) | (bits_of(second) & ~mask));
+}
+#else
+LZD_INLINE T pick(bool yes, T first, T second) { return yes ? first : second; }
+#endif
 
 #define FIRST(c) T sum = c;
 #define NEXT(c) sum = FMA(sum, x, c);
@@ -178,13 +189,13 @@ LZD_INLINE T lzd_pow(T x, T y)
 {
     const T infinity = from_bits(INFINITY_BITS);
     const T a = ABS(x);
-    const bool ordinary = a > (T)0 && a < infinity;
+    const bool ordinary = (a > (T)0) & (a < infinity);
     T low;
-    const T high = log2_pair(ordinary ? a : (T)1, &low);
+    const T high = log2_pair(pick(ordinary, a, (T)1), &low);
     T p = y * high;
     T rest = FMA(y, low, FMA(y, high, -p));
-    const bool clamped = !(p > EXP2_LOW && p < EXP2_HIGH); /* a NaN too: y infinite and |x| 1, or y a NaN */
-    rest = clamped ? (T)0 : rest;
+    const bool within = (p > EXP2_LOW) & (p < EXP2_HIGH); /* not so a NaN: y infinite and |x| 1, or y a NaN */
+    rest = pick(within, rest, (T)0);
     p = p > EXP2_HIGH ? EXP2_HIGH : p;
     p = p < EXP2_LOW ? EXP2_LOW : p;
     const T rounded = p + ROUNDER;
@@ -194,19 +205,18 @@ LZD_INLINE T lzd_pow(T x, T y)
     T result = scale(exp_small(r, FMA(rest - (sum - fraction), LN2, FMA(sum, LN2, -r))), rounded);
 
     const bool up = y > (T)0;
-    result = a == (T)0 ? (up ? (T)0 : infinity) : result;
-    result = a == infinity ? (up ? infinity : (T)0) : result;
-    result = a == (T)1 ? (T)1 : result;
+    result = pick(a == (T)0, pick(up, (T)0, infinity), result);
+    result = pick(a == infinity, pick(up, infinity, (T)0), result);
+    result = pick(a == (T)1, (T)1, result);
 
     const T b = ABS(y);
-    const T shifted = b < INTEGERS ? b + INTEGERS : b; /* its last bit is worth 1 */
-    const bool integer = b >= INTEGERS || shifted - INTEGERS == b;
-    const bool odd = integer && b < (T)2 * INTEGERS && (bits_of(shifted) & 1u) != 0u;
-    const bool negative = (bits_of(x) & SIGN_BIT) != 0u;
-    result = negative && odd ? -result : result;
-    result = negative && !integer && ordinary ? from_bits(NAN_BITS) : result;
-    result = x != x || y != y ? from_bits(NAN_BITS) : result;
-    return y == (T)0 || x == (T)1 ? (T)1 : result;
+    const T shifted = pick(b < INTEGERS, b + INTEGERS, b); /* its last bit is worth 1 */
+    const T whole = pick(b < INTEGERS, shifted - INTEGERS, b);
+    const T last = pick((whole == b) & (b < (T)2 * INTEGERS), shifted, (T)0); /* of an integer that can be odd */
+    result = from_bits(bits_of(result) ^ (bits_of(x) & bits_of(last) << (sizeof(T) * 8u - 1u)));
+    result = pick((x < (T)0) & (a < infinity) & (whole != b), from_bits(NAN_BITS), result);
+    result = pick((x != x) | (y != y), from_bits(NAN_BITS), result);
+    return pick((y == (T)0) | (x == (T)1), (T)1, result);
 }
 
 #define EXP(a) lzd_exp(a)

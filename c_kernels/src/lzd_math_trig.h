@@ -45,7 +45,7 @@ LZD_INLINE T two_sum(T a, T b, T *lost)
 /* x = quadrant * pi/2 + high + low, |high| <= pi/4 and a little; quadrant modulo 4. */
 typedef struct {
     T high, low;
-    uint32_t quadrant;
+    U quadrant;
 } angle;
 
 LZD_INLINE void shift_left(uint32_t *words, uint32_t bits) /* 0 < bits < 32 */
@@ -110,12 +110,9 @@ OUTLINED angle reduce_large(T x)
     return result;
 }
 
-/* x - n pi/2 for the nearest n: x - n PIO2_HI is exact, the next part is subtracted in pairs. */
-LZD_INLINE angle reduce_angle(T x)
+/* x - n pi/2 for the nearest n, |x| <= ANGLE_LIMIT: x - n PIO2_HI is exact, the next part is subtracted in pairs. */
+LZD_INLINE angle reduce_near(T x)
 {
-    if (!(ABS(x) <= ANGLE_LIMIT)) {
-        return reduce_large(x);
-    }
     const T rounded = x * TWO_OVER_PI + ROUNDER;
     const T n = rounded - ROUNDER;
     const T first = FMA(n, -PIO2_HI, x);
@@ -126,9 +123,11 @@ LZD_INLINE angle reduce_angle(T x)
     angle result;
     result.high = sum + rest;
     result.low = rest - (result.high - sum);
-    result.quadrant = (uint32_t)bits_of(rounded);
+    result.quadrant = bits_of(rounded);
     return result;
 }
+
+LZD_INLINE angle reduce_any(T x) { return ABS(x) <= ANGLE_LIMIT ? reduce_near(x) : reduce_large(x); }
 
 LZD_INLINE T sin_of(angle r)
 {
@@ -144,32 +143,24 @@ LZD_INLINE T cos_of(angle r)
     return w + ((((T)1 - w) - half) + FMA(z * z, poly_cos(z), -r.high * r.low));
 }
 
-/* sin(x + turns pi/2) */
-LZD_INLINE T sin_turned(T x, uint32_t turns)
+/* The sine of an angle + turns pi/2. */
+LZD_INLINE T sin_turned(angle r, U turns)
 {
-    const angle r = reduce_angle(x);
-    const uint32_t quadrant = r.quadrant + turns;
-    const T y = (quadrant & 1u) != 0u ? cos_of(r) : sin_of(r);
-    return (quadrant & 2u) != 0u ? -y : y;
+    const U quadrant = r.quadrant + turns;
+    const T y = pick((quadrant & 1u) != 0u, cos_of(r), sin_of(r));
+    return from_bits(bits_of(y) ^ (quadrant >> 1) << (sizeof(T) * 8u - 1u));
 }
 
-LZD_INLINE T lzd_sin(T x)
-{
-    const T y = sin_turned(x, 0u);
-    return x == (T)0 ? x : y; /* -0 too */
-}
-
-LZD_INLINE T lzd_cos(T x) { return sin_turned(x, 1u); }
+/* Where they are 0, x: -0 too. Of x and its angle. */
+LZD_INLINE T sin_from(T x, angle r) { return pick(x == (T)0, x, sin_turned(r, 0u)); }
 
 /* The quotient of sine and cosine, or minus the inverse of it. */
-LZD_INLINE T lzd_tan(T x)
+LZD_INLINE T tan_from(T x, angle r)
 {
-    const angle r = reduce_angle(x);
     const T s = sin_of(r);
     const T c = cos_of(r);
     const bool odd = (r.quadrant & 1u) != 0u;
-    const T y = (odd ? -c : s) / (odd ? s : c);
-    return x == (T)0 ? x : y;
+    return pick(x == (T)0, x, pick(odd, -c, s) / pick(odd, s, c));
 }
 
 /* Of 0 <= a: asin is a + a^3 poly(a^2) up to 1/2, then pi/2 - 2 asin(sqrt((1 - a) / 2)). Returns the s of asin(s) = s + *tail. */
@@ -219,17 +210,17 @@ LZD_INLINE T arc(T y, T x, bool left)
     T lost_n, lost_d;
     const T difference = two_sum(y, -x, &lost_n);
     const T sum = two_sum(y, x, &lost_d);
-    const T n = flat ? y : steep ? -x : difference;
-    T d = flat ? x : steep ? y : sum;
+    const T n = pick(flat, y, pick(steep, -x, difference));
+    T d = pick(flat, x, pick(steep, y, sum));
     d = d == (T)0 ? (T)1 : d;
-    lost_n = flat || steep ? (T)0 : lost_n;
-    lost_d = flat || steep ? (T)0 : lost_d;
+    lost_n = pick(flat || steep, (T)0, lost_n);
+    lost_d = pick(flat || steep, (T)0, lost_d);
     const T inverse = (T)1 / d;
     const T q = n * inverse;
     const T rest = (FMA(-q, d, n) + FMA(-q, lost_d, lost_n)) * inverse;
     const T z = q * q;
     const T more = FMA(q * z, poly_atan(z), rest);
-    const T eighths = flat ? (T)0 : steep ? (T)2 : (T)1;
+    const T eighths = pick(flat, (T)0, pick(steep, (T)2, (T)1));
     const T count = left ? (T)4 - eighths : eighths;
     const T base = count * PIO4_HI;
     const T part = left ? -q : q;
@@ -277,9 +268,12 @@ LZD_INLINE T lzd_hypot(T x, T y)
     return a == infinity || b == infinity ? infinity : root;
 }
 
-#define SIN(a) lzd_sin(a)
-#define COS(a) lzd_cos(a)
-#define TAN(a) lzd_tan(a)
+#define SIN(a) sin_from(a, reduce_any(a))
+#define COS(a) sin_turned(reduce_any(a), 1u)
+#define TAN(a) tan_from(a, reduce_any(a))
+#define SIN_NEAR(a) sin_from(a, reduce_near(a)) /* |a| <= ANGLE_LIMIT: without a branch */
+#define COS_NEAR(a) sin_turned(reduce_near(a), 1u)
+#define TAN_NEAR(a) tan_from(a, reduce_near(a))
 #define ASIN(a) lzd_asin(a)
 #define ACOS(a) lzd_acos(a)
 #define ATAN(a) lzd_atan(a)

@@ -47,6 +47,26 @@
         UNARY_LOOPS(expression) \
     }
 
+/* `near` is the expression's value where |a| <= ANGLE_LIMIT, and vectorises: most blocks have no other arguments. */
+#if LZD_FAST_STRIDES
+#define UNARY_NEAR(name, near, expression) \
+    void SUFFIX(lzd_op_##name)(ARGUMENTS) \
+    { \
+        U far = 0; \
+        (void)pb, (void)sb, (void)pc, (void)sc; \
+        for (uint32_t i = 0; i < n; i++) { \
+            far |= ABS(pa[(ptrdiff_t)i * sa]) <= ANGLE_LIMIT ? 0u : 1u; \
+        } \
+        if (far == 0u) { \
+            UNARY_LOOPS(near) \
+        } else { \
+            ELEMENTS(LOAD_A(sa), expression) \
+        } \
+    }
+#else
+#define UNARY_NEAR(name, near, expression) UNARY(name, expression)
+#endif
+
 #define BINARY(name, expression) \
     void SUFFIX(lzd_op_##name)(ARGUMENTS) \
     { \

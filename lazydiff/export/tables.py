@@ -70,7 +70,9 @@ def render_attrs(kernels: Sequence[Kernel], opcodes: Sequence[Opcode]) -> str:
 def render_ops(opcodes: Sequence[Opcode], dtype: Dtype) -> str:
     """`k_ops_<dtype>.c`: the opcodes' block functions, each from the C expression of its declaration."""
     text = HEAD + f'#include "lzd_{dtype.name}.h"\n#include "lzd_ops.h"\n\n'
-    return text + "".join(f"{_MACROS[o.arity]}({o.name}, {o.c})\n" for o in _computed(opcodes))
+    for o in _computed(opcodes):
+        text += f"UNARY_NEAR({o.name}, {o.near}, {o.c})\n" if o.near else f"{_MACROS[o.arity]}({o.name}, {o.c})\n"
+    return text
 
 
 def _kernel_parts(k: Kernel) -> str:

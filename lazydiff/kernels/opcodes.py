@@ -16,7 +16,10 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Opcode:
-    """One scalar operation. `arity` 1 to 3; `c` and `py` are expressions over a, b, c."""
+    """One scalar operation. `arity` 1 to 3; `c` and `py` are expressions over a, b, c.
+
+    `near` is a C expression of the same bits without a branch, of a where |a| <= ANGLE_LIMIT; or "".
+    """
 
     number: int
     name: str
@@ -24,17 +27,20 @@ class Opcode:
     numpy: Callable[..., np.ndarray]
     c: str
     py: str
+    near: str = ""
 
 
 OPCODES: dict[int, Opcode] = {}
 BY_NAME: dict[str, Opcode] = {}
 
 
-def opcode(number: int, name: str, arity: int, meaning: Callable[..., np.ndarray], c: str, py: str) -> Opcode:
+def opcode(
+    number: int, name: str, arity: int, meaning: Callable[..., np.ndarray], c: str, py: str, near: str = ""
+) -> Opcode:
     """Declare one opcode. Raises ValueError when the number or the name is taken."""
     if number in OPCODES or name in BY_NAME:
         raise ValueError(f"opcode {number} {name!r} is taken")
-    OPCODES[number] = BY_NAME[name] = Opcode(number, name, arity, meaning, c, py)
+    OPCODES[number] = BY_NAME[name] = Opcode(number, name, arity, meaning, c, py, near)
     return OPCODES[number]
 
 
@@ -89,9 +95,9 @@ opcode(15, "expm1", 1, np.expm1, "EXPM1(a)", "m_expm1(a)")
 opcode(16, "log1p", 1, np.log1p, "LOG1P(a)", "m_log1p(a)")
 opcode(17, "log2", 1, np.log2, "LOG2(a)", "m_log2(a)")
 opcode(18, "log10", 1, np.log10, "LOG10(a)", "m_log10(a)")
-opcode(19, "sin", 1, np.sin, "SIN(a)", "m_sin(a)")
-opcode(20, "cos", 1, np.cos, "COS(a)", "m_cos(a)")
-opcode(21, "tan", 1, np.tan, "TAN(a)", "m_tan(a)")
+opcode(19, "sin", 1, np.sin, "SIN(a)", "m_sin(a)", near="SIN_NEAR(a)")
+opcode(20, "cos", 1, np.cos, "COS(a)", "m_cos(a)", near="COS_NEAR(a)")
+opcode(21, "tan", 1, np.tan, "TAN(a)", "m_tan(a)", near="TAN_NEAR(a)")
 opcode(22, "asin", 1, np.arcsin, "ASIN(a)", "m_asin(a)")
 opcode(23, "acos", 1, np.arccos, "ACOS(a)", "m_acos(a)")
 opcode(24, "atan", 1, np.arctan, "ATAN(a)", "m_atan(a)")
