@@ -10,6 +10,7 @@ from lazydiff.passes.simplify import simplify
 
 x, box = ld.input("x", (2, 3)), ld.input("box", (2, 3, 4))
 image = ld.input("image", (1, 4, 4, 1))
+wide = ld.input("wide", (1, 64))
 pooled = ld.max_pool2d(image, 2)
 ROWS = {
     "a slice of everything": (lambda: x[:, 0:3], lambda: x),
@@ -76,6 +77,14 @@ ROWS = {
     "kept: a mask by something else": (
         lambda: ld.where(image * 2 > 0, ld.vjp([pooled], [image], [pooled * 2])[0], 0.0),
         lambda: ld.where(image * 2 > 0, ld.vjp([pooled], [image], [pooled * 2])[0], 0.0),
+    ),
+    "a product over one term": (
+        lambda: x.reshape(6, 1) @ wide,
+        lambda: ld.fma(x.reshape(6, 1), wide, ld.broadcast_to(ld.constant(np.float32(0)), (6, 64))),
+    ),
+    "kept: one term, but narrow rows": (
+        lambda: x.reshape(6, 1) @ x.reshape(1, 6),
+        lambda: x.reshape(6, 1) @ x.reshape(1, 6),
     ),
     "stop_gradient": (lambda: ld.stop_gradient(x) + x, lambda: x + x),
     "kept: zero times x may be NaN": (lambda: x * 0.0, lambda: x * 0.0),
