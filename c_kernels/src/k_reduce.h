@@ -1,19 +1,38 @@
 /* Reductions over the middle axis of (outer, red, inner); contracts in lzd_attrs.h. */
 #include "lzd_attrs.h"
 
-/* Eight lanes, lane r mod 8, then a fixed tree. */
-LZD_INLINE T sum_lanes(const T *x, uint32_t red)
+/* GCC would take a loop of eight apart into scalars before its vectoriser sees it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define TOGETHER _Pragma("GCC unroll 1")
+#else
+#define TOGETHER
+#endif
+
+/* l[q] += x[q] for q < n, n at most 7. Where eight elements may be read the other lanes add +0, which changes no bit of a lane
+ * that began with +0. */
+LZD_INLINE void add_rest(T *l, const T *x, uint32_t n, bool eight)
 {
-    T l[8] = {0};
-    uint32_t r = 0;
-    for (; r + 8u <= red; r += 8u) {
-        for (uint32_t q = 0; q < 8u; q++) {
-            l[q] += x[r + q];
+    if (!LZD_SMALL && eight) {
+        TOGETHER for (uint32_t q = 0; q < 8u; q++) {
+            l[q] += from_bits(bits_of(x[q]) & ((U)0 - (U)(q < n)));
+        }
+    } else {
+        for (uint32_t q = 0; q < n; q++) {
+            l[q] += x[q];
         }
     }
-    for (uint32_t q = 0; r < red; r++, q++) {
-        l[q] += x[r];
+}
+
+/* Eight lanes, lane r mod 8, then a fixed tree. `behind`: elements that follow the row in the same array. */
+LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
+{
+    T l[8] = {0};
+    for (; red >= 8u; red -= 8u, x += 8) {
+        TOGETHER for (uint32_t q = 0; q < 8u; q++) {
+            l[q] += x[q];
+        }
     }
+    add_rest(l, x, red, behind >= 8u);
     return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
@@ -25,7 +44,7 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
     (void)begin, (void)end;
     for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner, out += inner) {
         if (inner == 1u) {
-            *out = sum_lanes(x, red);
+            *out = sum_lanes(x, red, (size_t)(outer - o - 1u) * red);
             continue;
         }
         for (uint32_t i = 0; i < inner; i++) {
@@ -39,7 +58,9 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
     }
 }
 
+/* The better of the two; a NaN is, and stays. Over the innermost axis one waits for the one before; else vectors of columns do. */
 #define EXTREME(name, NAME, better) \
+    LZD_INLINE T name##_of(T best, T a) { return (best == best) & ((a better best) | (a != a)) ? a : best; } \
     void SUFFIX(lzd_k_reduce_##name)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end) \
     { \
         const T *x = p[LZD_REDUCE_##NAME##_P_X]; \
@@ -47,14 +68,25 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
         const uint32_t outer = v[LZD_REDUCE_##NAME##_OUTER], red = v[LZD_REDUCE_##NAME##_RED]; \
         const uint32_t inner = v[LZD_REDUCE_##NAME##_INNER]; \
         (void)begin, (void)end; \
-        for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner) { \
+        for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner, out += inner) { \
+            if (!LZD_SMALL && inner > 1u) { /* row by row, in vectors */ \
+                for (uint32_t i = 0; i < inner; i++) { \
+                    out[i] = x[i]; \
+                } \
+                for (uint32_t r = 1; r < red; r++) { \
+                    for (uint32_t i = 0; i < inner; i++) { \
+                        out[i] = name##_of(out[i], x[(size_t)r * inner + i]); \
+                    } \
+                } \
+                continue; \
+            } \
             for (uint32_t i = 0; i < inner; i++) { \
                 T best = x[i]; \
                 for (uint32_t r = 1; r < red && best == best; r++) { \
                     const T a = x[(size_t)r * inner + i]; \
                     best = a better best || a != a ? a : best; \
                 } \
-                *out++ = best; \
+                out[i] = best; \
             } \
         } \
     }
