@@ -1,27 +1,6 @@
-/* The `map` kernel: an elementwise program, a block of elements at a time; contract in lzd_attrs.h. */
-#include "lzd_attrs.h"
-
-#if LZD_T_IS_F64
-#define OPS LZD_NAMED(lzd_ops_f64)
-#else
-#define OPS LZD_NAMED(lzd_ops_f32)
-#endif
-
-/* Where the block that starts at element `at` lies in one slot, and its stride. */
-typedef struct slot {
-    uint8_t *at;
-    int32_t stride;
-    uint8_t dtype, bit; /* `bit`: of BITS, where in its byte the first element is */
-} slot;
-
-static inline bool get_bit(const uint8_t *from, ptrdiff_t at)
-{
-    return (from[(at - (at & 7)) / 8] >> (at & 7) & 1) != 0;
-}
-static inline void set_bit(uint8_t *to, size_t at, bool value)
-{
-    to[at / 8u] = (uint8_t)((to[at / 8u] & ~(1u << at % 8u)) | (uint32_t)value << at % 8u);
-}
+/* The `map` kernel on small cores: an elementwise program, a block of elements at a time, and little on the stack; contract in
+ * lzd_attrs.h. k_map_wide.h is its like for larger ones. */
+#include "k_map_slots.h"
 
 /* Casts n elements of any dtype to T. */
 static void load(T *d, const slot *a, uint32_t n)
@@ -41,12 +20,6 @@ static void load(T *d, const slot *a, uint32_t n)
         default: d[i] = ((const uint8_t *)from)[at] != 0u ? (T)1 : (T)0; break;
         }
     }
-}
-
-/* The integer nearest to a towards zero within low .. high; 0 for NaN. low and high are exact in T or out of its reach. */
-static inline int32_t truncated(T a, int32_t low, int32_t high)
-{
-    return a != a ? 0 : a <= (T)low ? low : a >= (T)high ? high : (int32_t)a;
 }
 
 static void store(const slot *d, const T *a, int32_t stride, uint32_t n)
@@ -88,11 +61,8 @@ typedef struct block {
 /* Without temporaries a block is as long as this: its values still lie in the nearest cache from one instruction to the next. */
 enum { LONG_BLOCK = 1024 };
 
-static const double zero = 0.0; /* what an input is outside its window, in every dtype */
-
-/* Where the block begins in a slot. Elements are counted modulo the machine's addresses, so a negative stride is right too.
- * `flat` says that there is at most one dimension and no window. */
-LZD_INLINE void find(const block *b, uint32_t number, slot *s, bool flat)
+/* Where the block begins in a slot. Elements are counted modulo the machine's addresses, so a negative stride is right too. */
+LZD_INLINE void find(const block *b, uint32_t number, slot *s)
 {
     const lzd_map *m = &b->map;
     uint32_t operand = number;
@@ -101,15 +71,15 @@ LZD_INLINE void find(const block *b, uint32_t number, slot *s, bool flat)
     s->dtype = LZD_COMPUTE_DTYPE;
     if (number < m->n_in) {
         const uint32_t *item = m->inputs + number * (2u + m->rank);
-        const uint32_t window_number = flat ? 0u : item[0] >> 8;
+        const uint32_t window_number = item[0] >> 8;
         s->dtype = (uint8_t)item[0];
         if (number == m->tile) {
             element -= b->begin;
         } else {
             s->stride = (int32_t)item[1u + m->rank]; /* without dimensions there is one element, whatever is read here */
-            element = flat ? item[1] + element * (size_t)(ptrdiff_t)s->stride : item[1];
+            element = item[1];
             const uint32_t *window = m->windows + 2u * (size_t)m->rank * (window_number - 1u);
-            for (uint32_t d = 0; !flat && d < m->rank; d++, window += 2) {
+            for (uint32_t d = 0; d < m->rank; d++, window += 2) {
                 uint32_t index = b->index[d];
                 if (window_number != 0u) {
                     index -= window[0];
@@ -136,7 +106,7 @@ LZD_INLINE void find(const block *b, uint32_t number, slot *s, bool flat)
     s->at = (uint8_t *)b->p[operand] + (element << lzd_itemshift(s->dtype));
 }
 
-LZD_INLINE void run_code(const block *b, uint32_t n, bool flat)
+static LZD_APART void run_block(const block *b, uint32_t n)
 {
     const uint32_t *const end = b->map.code + 2u * b->map.n_instr;
     for (const uint32_t *code = b->map.code; code < end; code += 2) {
@@ -144,7 +114,7 @@ LZD_INLINE void run_code(const block *b, uint32_t n, bool flat)
         slot s[4]; /* the target and the arguments, whose numbers are a byte each */
         uint32_t numbers = code[0] >> 8 | code[1] << 24;
         for (uint32_t k = 0; k <= arity; k++, numbers >>= 8) {
-            find(b, numbers & 0xFFu, &s[k], flat);
+            find(b, numbers & 0xFFu, &s[k]);
         }
         const slot *const second = &s[arity > 1u ? 2 : 1], *const third = &s[arity > 2u ? 3 : 1];
         if (op == OP_LOAD) {
@@ -159,8 +129,6 @@ LZD_INLINE void run_code(const block *b, uint32_t n, bool flat)
         }
     }
 }
-
-static LZD_APART void run_block(const block *b, uint32_t n) { run_code(b, n, false); }
 
 /* How many of n elements from `column` on come before the next border of the innermost window (low, extent). */
 static uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t n)
@@ -183,15 +151,6 @@ void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32
     b.p = p;
     b.at = b.begin = begin;
     const uint32_t most = m->n_temp != 0u || m->block > LONG_BLOCK ? m->block : LONG_BLOCK;
-#if LZD_FAST_STRIDES
-    if (v[6] <= 1u) { /* one dimension or none, no window */
-        for (uint32_t n; b.at < end; b.at += n) {
-            n = most < end - b.at ? most : end - b.at;
-            run_code(&b, n, true);
-        }
-        return;
-    }
-#endif
     uint32_t rest = begin;
     for (uint32_t d = m->rank; d-- > 0u;) {
         const uint32_t above = d == 0u || rest == 0u ? 0u : rest / m->dims[d]; /* a division costs more than all the rest */

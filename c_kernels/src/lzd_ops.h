@@ -33,6 +33,9 @@
     else if (sa == 0 && sb == 1 && sc == 1) { const T a = *pa; ELEMENTS(LOAD_B(1) LOAD_C(1), expression) } \
     else if (sa == 1 && sb == 0 && sc == 1) { const T b = *pb; ELEMENTS(LOAD_A(1) LOAD_C(1), expression) } \
     else if (sa == 1 && sb == 1 && sc == 0) { const T c = *pc; ELEMENTS(LOAD_A(1) LOAD_B(1), expression) } \
+    else if (sa == 1 && sb == 0 && sc == 0) { const T b = *pb, c = *pc; ELEMENTS(LOAD_A(1), expression) } \
+    else if (sa == 0 && sb == 1 && sc == 0) { const T a = *pa, c = *pc; ELEMENTS(LOAD_B(1), expression) } \
+    else if (sa == 0 && sb == 0 && sc == 1) { const T a = *pa, b = *pb; ELEMENTS(LOAD_C(1), expression) } \
     else { ELEMENTS(LOAD_A(sa) LOAD_B(sb) LOAD_C(sc), expression) }
 #else
 #define UNARY_LOOPS(expression) ELEMENTS(LOAD_A(sa), expression)

@@ -22,6 +22,7 @@ FLAGS = ["-ffp-contract=off", "-fno-math-errno", f"-I{ROOT}/c_kernels/include"]
 BUILDS = [
     ("gcc", "-O0"),
     ("gcc", "-O2"),
+    ("gcc", "-O2", "-DLZD_SMALL=1", "-DLZD_FAST_STRIDES=0"),
     ("gcc", "-O3", "-march=native"),
     ("clang", "-O1"),
     ("clang", "-O3", "-march=native", "-fno-unroll-loops"),
