@@ -19,6 +19,7 @@ from lazydiff.passes.early import early
 from lazydiff.passes.masks import masks
 from lazydiff.passes.simplify import simplify
 from lazydiff.passes.split_batch import split
+from lazydiff.passes.unpool import unpool
 from lazydiff.plan.model import Kind
 
 
@@ -34,8 +35,9 @@ def versions(
 ) -> list[EntryCalls]:
     """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
 
-    Each of these also with what is only compared kept as a bit each, and new states made before the parameter; and
-    the one of the lowest peak with gradients apart from their updates, where that lowers it.
+    Each of these also with what is only compared kept as a bit each, and new states made before the parameter; these
+    also with the gradients of pooled feature maps made a row at a time; and the one of the lowest peak with gradients
+    apart from their updates, where that lowers it.
 
     The options turn stages off (memory/budgets/savings.py).
     """
@@ -44,7 +46,8 @@ def versions(
     if isinstance(step.micro_batches, int) and divided:
         found = [split(r, step.micro_batches) for r in found]
     if spared:
-        found += [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
+        lean = [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
+        found += [*lean, *(r for each in lean or found if (r := unpool(each)) is not None)]
     made = [_entry_calls(store, name, step, r, fused) for r in found]
     return made + apart(made) if spared else made
 

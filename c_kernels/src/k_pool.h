@@ -1,10 +1,8 @@
 /* Pooling by index, channels last; contracts in lzd_attrs.h. x (n,h,w,c), y and index (n,oh,ow,c). An index is read from
  * memory, so it is checked: a tap that the window does not have, or that lies outside the input, counts as none. */
+#include "k_scatter.h"
 #include "k_window.h"
 
-typedef struct pool {
-    uint32_t n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw;
-} pool;
 typedef char pool_is_the_attributes[LZD_POOL_GATHER_N == 0 && LZD_POOL_GATHER_OW == 5 && LZD_POOL_GATHER_PW == 11 &&
                                     sizeof(pool) == 48 ? 1 : -1];
 
@@ -55,30 +53,11 @@ void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uint32_t begin
     }
 }
 
-/* A row of x at a time, so that rows can be tiled: from each row of windows that sees it, the taps of that row. */
 void SUFFIX(lzd_k_pool_scatter)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
-    const T *y = p[LZD_POOL_SCATTER_P_Y];
-    const uint8_t *index = p[LZD_POOL_SCATTER_P_INDEX];
-    T *out = p[LZD_POOL_SCATTER_P_OUT];
     const pool *s = (const pool *)v;
-    const size_t wide = (size_t)s->w * s->c;
-    for (uint32_t row = begin; row < end; row++, out += wide) {
-        const uint32_t n = row / s->h, low = row - n * s->h + s->ph; /* tap di of window row i sees it if i * sh + di = low */
-        for (size_t k = 0; k < wide; k++) {
-            out[k] = 0;
-        }
-        for (uint32_t i = low < s->kh ? 0u : (low - s->kh) / s->sh + 1u; i < s->oh && i * s->sh <= low; i++) {
-            const uint32_t first = (low - i * s->sh) * s->kw; /* the number of the first tap of that row */
-            size_t k = ((size_t)n * s->oh + i) * s->ow * s->c;
-            for (uint32_t j = 0; j < s->ow; j++) {
-                for (uint32_t c = 0; c < s->c; c++, k++) {
-                    const uint32_t dj = index[k] - first, q = j * s->sw + dj - s->pw; /* below 0 they wrap */
-                    if (dj < s->kw && q < s->w) {
-                        out[(size_t)q * s->c + c] += y[k];
-                    }
-                }
-            }
-        }
+    T *out = p[LZD_POOL_SCATTER_P_OUT];
+    for (uint32_t row = begin; row < end; row++, out += (size_t)s->w * s->c) {
+        scatter_row(out, p[LZD_POOL_SCATTER_P_Y], p[LZD_POOL_SCATTER_P_INDEX], s, row);
     }
 }

@@ -138,6 +138,36 @@ enum {
 void LZD_NAMED(lzd_k_pool_scatter_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_pool_scatter_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
+/* unpool_grad_w: conv2d_grad_w, bit for bit, of x and pool_scatter(pooled, index). */
+enum {
+    LZD_UNPOOL_GRAD_W_P_X, LZD_UNPOOL_GRAD_W_P_POOLED, LZD_UNPOOL_GRAD_W_P_INDEX, LZD_UNPOOL_GRAD_W_P_ROW,
+    LZD_UNPOOL_GRAD_W_P_OUT
+};
+enum {
+    LZD_UNPOOL_GRAD_W_N, LZD_UNPOOL_GRAD_W_H, LZD_UNPOOL_GRAD_W_W, LZD_UNPOOL_GRAD_W_CG, LZD_UNPOOL_GRAD_W_OH,
+    LZD_UNPOOL_GRAD_W_OW, LZD_UNPOOL_GRAD_W_FG, LZD_UNPOOL_GRAD_W_KH, LZD_UNPOOL_GRAD_W_KW, LZD_UNPOOL_GRAD_W_SH,
+    LZD_UNPOOL_GRAD_W_SW, LZD_UNPOOL_GRAD_W_DH, LZD_UNPOOL_GRAD_W_DW, LZD_UNPOOL_GRAD_W_PH, LZD_UNPOOL_GRAD_W_PW,
+    LZD_UNPOOL_GRAD_W_POH, LZD_UNPOOL_GRAD_W_POW, LZD_UNPOOL_GRAD_W_PKH, LZD_UNPOOL_GRAD_W_PKW,
+    LZD_UNPOOL_GRAD_W_PSH, LZD_UNPOOL_GRAD_W_PSW, LZD_UNPOOL_GRAD_W_PPH, LZD_UNPOOL_GRAD_W_PPW
+};
+void LZD_NAMED(lzd_k_unpool_grad_w_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_unpool_grad_w_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
+/* unpool_grad_x: conv2d_grad_x, bit for bit, of pool_scatter(pooled, index) and the weight. */
+enum {
+    LZD_UNPOOL_GRAD_X_P_POOLED, LZD_UNPOOL_GRAD_X_P_INDEX, LZD_UNPOOL_GRAD_X_P_WEIGHT, LZD_UNPOOL_GRAD_X_P_ROW,
+    LZD_UNPOOL_GRAD_X_P_OUT
+};
+enum {
+    LZD_UNPOOL_GRAD_X_N, LZD_UNPOOL_GRAD_X_H, LZD_UNPOOL_GRAD_X_W, LZD_UNPOOL_GRAD_X_CG, LZD_UNPOOL_GRAD_X_OH,
+    LZD_UNPOOL_GRAD_X_OW, LZD_UNPOOL_GRAD_X_FG, LZD_UNPOOL_GRAD_X_KH, LZD_UNPOOL_GRAD_X_KW, LZD_UNPOOL_GRAD_X_SH,
+    LZD_UNPOOL_GRAD_X_SW, LZD_UNPOOL_GRAD_X_DH, LZD_UNPOOL_GRAD_X_DW, LZD_UNPOOL_GRAD_X_PH, LZD_UNPOOL_GRAD_X_PW,
+    LZD_UNPOOL_GRAD_X_POH, LZD_UNPOOL_GRAD_X_POW, LZD_UNPOOL_GRAD_X_PKH, LZD_UNPOOL_GRAD_X_PKW,
+    LZD_UNPOOL_GRAD_X_PSH, LZD_UNPOOL_GRAD_X_PSW, LZD_UNPOOL_GRAD_X_PPH, LZD_UNPOOL_GRAD_X_PPW
+};
+void LZD_NAMED(lzd_k_unpool_grad_x_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+void LZD_NAMED(lzd_k_unpool_grad_x_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+
 /* take: out[o][j][i] = x[o][index[j]][i], with index[j] moved into 0 .. red-1. */
 enum {LZD_TAKE_P_X, LZD_TAKE_P_INDEX, LZD_TAKE_P_OUT};
 enum {LZD_TAKE_OUTER, LZD_TAKE_RED, LZD_TAKE_COUNT, LZD_TAKE_INNER};

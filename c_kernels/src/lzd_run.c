@@ -235,7 +235,7 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
             if (!lzd_share(model, first, &r)) {
                 r.run(r.p, r.attrs, 0u, r.rows);
             }
-        } else if (step[2] == 0u && lzd_is_map(step)) {
+        } else if (step[2] == 0u && lzd_is_map(step) && !lzd_is_map(first)) {
             step = run_tiles(model, &at, &r, first);
         } else {
             step = run_group(&at, &r, first);

@@ -145,6 +145,40 @@ static void pool_scatter_extents(const uint32_t *v, uint64_t *out)
     out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
 }
 
+static const lzd_operand unpool_grad_w_operands[] = {
+    {MODE_IN, 0}, {MODE_IN, 0}, {MODE_IN, 4}, {MODE_SCRATCH, 0}, {MODE_OUT, 0}
+};
+static const uint32_t unpool_grad_w_ranges[] = {
+    1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 255u, 1u,
+    255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u, 1u, 65535u, 1u, 65535u, 1u, 255u, 1u, 255u,
+    1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u
+};
+static void unpool_grad_w_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
+    out[1] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[15]), (uint64_t)v[16]), (uint64_t)v[6]);
+    out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[15]), (uint64_t)v[16]), (uint64_t)v[6]);
+    out[3] = sat_mul((uint64_t)v[5], (uint64_t)v[6]);
+    out[4] = sat_mul(sat_mul(sat_mul((uint64_t)v[7], (uint64_t)v[8]), (uint64_t)v[3]), (uint64_t)v[6]);
+}
+
+static const lzd_operand unpool_grad_x_operands[] = {
+    {MODE_IN, 0}, {MODE_IN, 4}, {MODE_IN, 0}, {MODE_SCRATCH, 0}, {MODE_OUT, 0}
+};
+static const uint32_t unpool_grad_x_ranges[] = {
+    1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 65535u, 1u, 65535u, 1u, 2147483647u, 1u, 255u, 1u,
+    255u, 1u, 255u, 1u, 255u, 1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u, 1u, 65535u, 1u, 65535u, 1u, 255u, 1u, 255u,
+    1u, 255u, 1u, 255u, 0u, 255u, 0u, 255u
+};
+static void unpool_grad_x_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[15]), (uint64_t)v[16]), (uint64_t)v[6]);
+    out[1] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[15]), (uint64_t)v[16]), (uint64_t)v[6]);
+    out[2] = sat_mul(sat_mul(sat_mul((uint64_t)v[7], (uint64_t)v[8]), (uint64_t)v[3]), (uint64_t)v[6]);
+    out[3] = sat_add(sat_mul((uint64_t)v[5], (uint64_t)v[6]), sat_mul((uint64_t)v[3], (uint64_t)v[6]));
+    out[4] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
+}
+
 static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
 static const uint32_t take_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
 static void take_extents(const uint32_t *v, uint64_t *out)
@@ -196,6 +230,8 @@ const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
     {23, true, 2, 12, 2, {0, 4}, max_pool_index_operands, max_pool_index_ranges, max_pool_index_extents, LZD_NAMED(lzd_k_max_pool_index_f32), LZD_NAMED(lzd_k_max_pool_index_f64)},
     {24, true, 3, 12, 2, {0, 4}, pool_gather_operands, pool_gather_ranges, pool_gather_extents, LZD_NAMED(lzd_k_pool_gather_f32), LZD_NAMED(lzd_k_pool_gather_f64)},
     {25, true, 3, 12, 2, {0, 1}, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, LZD_NAMED(lzd_k_pool_scatter_f32), LZD_NAMED(lzd_k_pool_scatter_f64)},
+    {27, false, 5, 23, 3, {7, 8, 3}, unpool_grad_w_operands, unpool_grad_w_ranges, unpool_grad_w_extents, LZD_NAMED(lzd_k_unpool_grad_w_f32), LZD_NAMED(lzd_k_unpool_grad_w_f64)},
+    {28, false, 5, 23, 0, {0}, unpool_grad_x_operands, unpool_grad_x_ranges, unpool_grad_x_extents, LZD_NAMED(lzd_k_unpool_grad_x_f32), LZD_NAMED(lzd_k_unpool_grad_x_f64)},
     {30, false, 3, 4, 2, {0, 2}, take_operands, take_ranges, take_extents, LZD_NAMED(lzd_k_take_f32), LZD_NAMED(lzd_k_take_f64)},
     {31, false, 3, 4, 2, {0, 1}, add_rows_operands, add_rows_ranges, add_rows_extents, LZD_NAMED(lzd_k_add_rows_f32), LZD_NAMED(lzd_k_add_rows_f64)},
     {40, false, 2, 2, 0, {0}, uniform_operands, uniform_ranges, uniform_extents, LZD_NAMED(lzd_k_uniform_f32), LZD_NAMED(lzd_k_uniform_f64)},
@@ -203,7 +239,7 @@ const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
 };
 const uint8_t LZD_NAMED(lzd_kernel_at)[] = {
     255, 0, 1, 2, 3, 4, 5, 255, 255, 255, 6, 7, 8, 255, 255, 255, 255, 255, 255, 255, 9, 10, 11, 12, 13, 14, 255,
-    255, 255, 255, 15, 16, 255, 255, 255, 255, 255, 255, 255, 255, 17, 18
+    15, 16, 255, 17, 18, 255, 255, 255, 255, 255, 255, 255, 255, 19, 20
 };
 const uint32_t LZD_NAMED(lzd_last_kernel) = 41;
 
@@ -214,9 +250,12 @@ static uint64_t matmul_tn_work(const uint32_t *v) { return sat_mul(sat_mul(sat_m
 static uint64_t conv2d_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
 static uint64_t conv2d_grad_x_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
 static uint64_t conv2d_grad_w_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[7]), (uint64_t)v[6]), (uint64_t)v[8]), (uint64_t)v[9]), (uint64_t)v[3]); }
+static uint64_t unpool_grad_w_work(const uint32_t *v) { return sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[6]), (uint64_t)v[7]), (uint64_t)v[8]), (uint64_t)v[3]); }
+static uint64_t unpool_grad_x_work(const uint32_t *v) { return sat_add(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[4]), (uint64_t)v[5]), (uint64_t)v[6]), (uint64_t)v[7]), (uint64_t)v[8]), (uint64_t)v[3]), sat_mul(sat_mul(sat_mul((uint64_t)v[7], (uint64_t)v[8]), (uint64_t)v[3]), (uint64_t)v[6])); }
 uint64_t (*const lzd_kernel_work[])(const uint32_t *v) = {
     NULL, NULL, NULL, NULL, NULL, NULL, matmul_nn_work, matmul_nt_work, matmul_tn_work, conv2d_work,
-    conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, unpool_grad_w_work, unpool_grad_x_work, NULL, NULL,
+    NULL, NULL
 };
 #endif
 

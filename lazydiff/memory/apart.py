@@ -87,10 +87,10 @@ def _eaten(unit: Unit) -> bool:
 def _split(entry: EntryCalls, tiled: Unit) -> EntryCalls:
     """The entry with this unit as two: the whole product, then the map that reads it."""
     product, user = tiled.calls
-    tile = product.writes[0]
+    *scratch, tile = product.writes
     rows = KERNELS[product.kernel].row_count(product.attrs)
     value = replace(tile, elements=rows * tile.elements // product.tile_rows, label="gradient")
-    whole = Unit([replace(product, writes=[value], tile_rows=0)])
+    whole = Unit([replace(product, writes=[*scratch, value], tile_rows=0)])
     assert user.program is not None
     reads = [value if v is tile else v for v in user.reads]
     last = Unit([replace(user, reads=reads, program=replace(user.program, tile=NO_TILE))])

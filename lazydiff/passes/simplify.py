@@ -1,4 +1,6 @@
-"""Graph -> graph: each row rewrites one node whose inputs are already simple; values keep every bit."""
+"""Graph -> graph: each row rewrites one node whose inputs are already simple; values keep every bit.
+
+But for one row, `sum`, which is the same for every way to compute an entry."""
 
 from __future__ import annotations
 
@@ -182,6 +184,16 @@ def _mask_before_pool_scatter(n: Tensor) -> Tensor | None:
     bound = call("broadcast_to", base(limit), best.shape)
     asked = apply(test.op.name, *((best, bound) if a is y else (bound, best)))
     return apply("pool_scatter", call("where", asked, ct, 0.0), index, **spread.options)
+
+
+@row("sum")
+def _sum_of_pool_scatter(n: Tensor) -> Tensor | None:
+    """Over all pixels, of what was spread to the winners: what was spread. Only here the order of a sum changes."""
+    spread = n.inputs[0]
+    if spread.op.name != "pool_scatter" or _options(n)["axes"] != (0, 1, 2):
+        return None
+    ct, index = spread.inputs
+    return apply("sum", ct, axes=(0, 1, 2)) if index.op.name == "max_pool_index" else None  # each window has a winner
 
 
 @row("stop_gradient", "custom", "no_derivative")

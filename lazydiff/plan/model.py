@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from lazydiff.dtypes import Dtype
-from lazydiff.kernels import conv, index, linear, pool, program, random, reduce, scan  # noqa: F401 - fills the registry
+from lazydiff.kernels import conv, index, linear, pool, program, random, reduce, scan, unpool  # noqa: F401 - the registry
 from lazydiff.kernels.program import Program
 from lazydiff.kernels.table import KERNELS, Kernel
 

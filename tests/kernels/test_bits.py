@@ -9,6 +9,7 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.kernels.table import KERNELS
+from lazydiff.passes.unpool import unpool
 from lazydiff.plan.codec import encode
 from lazydiff.plan.model import MAP
 from lazydiff.run.native import simd_names
@@ -40,6 +41,8 @@ def everything(dtype):
     y, z = ld.conv2d(x, w, (2, 1), (1, 1)), ld.conv2d(x, array(2, 2, 5, 24))
     a = x.reshape(18, 35)
     rows = array(6, 35)
+    pooled = ld.square(ld.max_pool2d(ld.conv2d(x, w, 1, 1), (2, 3), 2, 1)).sum()
+    unpooled = unpool(ld.grad(pooled, [x, w]))
     key = ld.random_key("key", 2**40 + 7)
     outputs = {
         "conv2d": y,
@@ -60,6 +63,8 @@ def everything(dtype):
         "softmax": ld.softmax(a),
         "pool": ld.max_pool2d(x, 3, 2, 1),
         "pool back": ld.grad(ld.square(ld.max_pool2d(x, 3, 2, 1)).sum(), x),
+        "unpooled x": unpooled[0] * 1.0,
+        "unpooled w": unpooled[1] * 1.0,
         "cumsum": ld.cumsum(x, axis=1),
         "take": ld.take(a, [[0, 17], [4, 4]], axis=0),
         "add_rows": ld.scatter_add(rows, ld.argmax(a, 1), a),

@@ -43,6 +43,14 @@ POOLS = [  # n h w c oh ow kh kw sh sw ph pw
     (1, 17, 16, 2, 1, 2, 17, 15, 1, 1, 0, 0),  # 255 taps
     (1, 2, 2, 3, 3, 3, 1, 1, 3, 3, 2, 2),  # windows that see padding only
 ]
+POOLINGS = [(2, 2, 2, 2, 0, 0), (3, 2, 2, 1, 1, 0), (2, 3, 3, 2, 1, 2)]  # kh kw sh sw ph pw
+UNPOOLED = [  # a convolution of one group and a pooling behind it, as far as there is room for a window
+    (*conv[:7], *conv[8:], (conv[4] + 2 * ph - kh) // sh + 1, (conv[5] + 2 * pw - kw) // sw + 1, *pool)
+    for conv in CONVOLUTIONS
+    for pool in POOLINGS
+    for kh, kw, sh, sw, ph, pw in [pool]
+    if conv[7] == 1 and conv[4] + 2 * ph >= kh and conv[5] + 2 * pw >= kw
+]
 REDUCTIONS = [(1, 1, 1), (3, 8, 1), (2, 21, 1), (1, 7, 16), (2, 9, 5), (4, 1, 3)]  # outer red inner
 
 
@@ -62,6 +70,8 @@ def cases(kernel):
         return [(1, 0), (2, 5), (21, 2**31 - 1)]
     if kernel.name == "next_key":
         return [(1,), (2**31 - 1,)]
+    if kernel.name.startswith("unpool"):
+        return UNPOOLED
     if "pool" in kernel.name:
         return POOLS
     if kernel.name.startswith("matmul"):
@@ -149,6 +159,27 @@ def test_the_columns_and_rows_in_registers_change_no_bit(lib, options, tmp_path)
     other = build(tmp_path, "gcc", "-O2", *options)
     for parameter in CASES:
         assert run(other, *parameter.values).tobytes() == run(lib, *parameter.values).tobytes(), parameter.id
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("words", UNPOOLED, ids=str)
+def test_an_unpooled_gradient_is_the_whole_ones_bits(lib, words, dtype):
+    """As if pool_scatter had made the gradient of the convolution's output, and one of its transposes had read that."""
+    named = {k.name: k for k in KERNELS.values()}
+    for name in ("unpool_grad_w", "unpool_grad_x"):
+        arrays, v = operands(named[name], words, dtype)
+        pool = (v["n"], v["oh"], v["ow"], v["fg"], v["poh"], v["pow"], *words[17:])
+        y = np.zeros(v["n"] * v["oh"] * v["ow"] * v["fg"], dtype.numpy)
+        given = [arrays["pooled"], arrays["index"], y]
+        call(lib, named["pool_scatter"], dtype, given, pool, 0, v["n"] * v["oh"])
+        kernel = named[name.replace("unpool", "conv2d")]
+        conv = (*words[:7], 1, *words[7:15])
+        rows = extent_elements(kernel.rows, dict(zip((a.name for a in kernel.attrs), conv, strict=True)))
+        wanted = np.zeros_like(arrays["out"])
+        others = [arrays["x"], y] if name == "unpool_grad_w" else [y, arrays["weight"]]
+        call(lib, kernel, dtype, [*others, wanted], conv, 0, rows)
+        call(lib, named[name], dtype, list(arrays.values()), words, 0, rows)
+        assert arrays["out"].tobytes() == wanted.tobytes(), name
 
 
 def fma(a, b, c):

@@ -86,6 +86,14 @@ ROWS = {
         lambda: x.reshape(6, 1) @ x.reshape(1, 6),
         lambda: x.reshape(6, 1) @ x.reshape(1, 6),
     ),
+    "the sum over pixels of what a pooling spread": (
+        lambda: ld.vjp([pooled], [image], [pooled * 2])[0].sum((0, 1, 2)),
+        lambda: (pooled * 2).sum((0, 1, 2)),
+    ),
+    "kept: its sum over rows": (
+        lambda: ld.vjp([pooled], [image], [pooled * 2])[0].sum((0, 1)),
+        lambda: ld.vjp([pooled], [image], [pooled * 2])[0].sum((0, 1)),
+    ),
     "stop_gradient": (lambda: ld.stop_gradient(x) + x, lambda: x + x),
     "kept: zero times x may be NaN": (lambda: x * 0.0, lambda: x * 0.0),
     "kept: plus zero turns -0 into 0": (lambda: x + 0.0, lambda: x + 0.0),

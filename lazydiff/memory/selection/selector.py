@@ -13,6 +13,7 @@ from lazydiff.errors import GraphError
 from lazydiff.graph.node import Tensor, constant
 from lazydiff.graph.walk import base, topological
 from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
 from lazydiff.memory.selection.chains import TILE_ELEMENTS, chains
@@ -176,12 +177,20 @@ class Selector:
     # ------------------------------------------------------------------ kernels
 
     def call(self, kernel: Kernel, node: Tensor, reads: list[Value], elements: int, attrs: dict[str, int]) -> Value:
-        """One call of a kernel with a single output of the node's dtype; it computes in the first float there is."""
+        """One call of a kernel with a single output of the node's dtype; it computes in the first float there is.
+
+        Scratch that the kernel declares is made beside it.
+        """
         assert kernel.name in node.op.kernels, f"{node.op.name} does not declare {kernel.name}"
         value = Value(node.dtype, elements, Kind.WORK, node.op.name)
         dtype = next((t.dtype for t in (*node.inputs, node) if t.dtype.is_float), f32)
         words = tuple(attrs[a.name] for a in kernel.attrs)
-        self.calls.append(Call(kernel.number, dtype, reads, [value], words, label=node.op.name, source=node.source))
+        writes = [
+            value if o.mode == "out" else Value(dtype, extent_elements(o.extent, attrs), Kind.WORK, "scratch")
+            for o in kernel.operands
+            if o.writes
+        ]
+        self.calls.append(Call(kernel.number, dtype, reads, writes, words, label=node.op.name, source=node.source))
         return value
 
     def _map(self, nodes: list[Tensor], kept: set[int]) -> None:
@@ -248,11 +257,11 @@ class Selector:
         inside = {id(c): chain for chain in chained for c in chain}
         eaten: dict[int, Call] = {}
         for c in self.calls if self._fused else ():
-            user = readers.get(id(c.writes[0]), [])
+            user = readers.get(id(c.writes[-1]), [])
             if (
                 not KERNELS[c.kernel].rows
                 or len(user) != 1
-                or id(c.writes[0]) in out_ids | new_ids
+                or id(c.writes[-1]) in out_ids | new_ids
                 or id(user[0]) in eaten
                 or id(c) in inside
             ):
@@ -277,7 +286,7 @@ class Selector:
 
     def _tile(self, product: Call, user: Call, new_ids: set[int], free: list[Value]) -> bool:
         """Tile a product with its only reader, if that writes over values: states, or a sum among `free`, which die."""
-        program, value = user.program, product.writes[0]
+        program, value = user.program, product.writes[-1]
         if program is None or user.reads.count(value) != 1 or id(value) in self._sums:
             return False
         sums = [v for v in free if id(v) in self._sums and v not in product.reads]
@@ -291,7 +300,10 @@ class Selector:
             return False
         rows = KERNELS[product.kernel].row_count(product.attrs)
         columns = value.elements // rows
-        product.tile_rows = min(rows, max(1, -(-TILE_ELEMENTS // columns)))
+        least = max(
+            [TILE_ELEMENTS, *(v.elements for v in product.writes[:-1])]
+        )  # what makes its scratch does so each time
+        product.tile_rows = min(rows, max(1, -(-least // columns)))
         value.elements, value.label = product.tile_rows * columns, "tile"
         user.program = replace(program, tile=at)
         return True

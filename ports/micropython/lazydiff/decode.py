@@ -98,6 +98,11 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, gro
         from . import index
 
         function = index.KERNELS[number]
+    elif number in (27, 28):
+        from . import unpool
+
+        function = unpool.KERNELS[number]
+        args = unpool.prepare(number, args)
     elif number > 22:
         from . import pool
 

@@ -24,6 +24,8 @@ KERNELS = {  # number: (mode and dtype of each operand; 0 is the step's), (range
     23: ("i0o4", "abbabbddddcc"),  # max_pool_index
     24: ("i0i4o0", "abbabbddddcc"),  # pool_gather
     25: ("i0i4o0", "abbabbddddcc"),  # pool_scatter
+    27: ("i0i0i4s0o0", "abbabbaddddddccbbddddcc"),  # unpool_grad_w
+    28: ("i0i4i0s0o0", "abbabbaddddddccbbddddcc"),  # unpool_grad_x
     30: ("i0i3o0", "aaaa"),  # take
     31: ("i0i3o0", "aaaa"),  # add_rows
     40: ("i3o0", "ae"),  # uniform
@@ -61,6 +63,12 @@ def extents(number, v):
     if number in (25,):
         n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw = v
         return (n * oh * ow * c, n * oh * ow * c, n * h * w * c), n * h
+    if number in (27,):
+        n, h, w, cg, oh, ow, fg, kh, kw, sh, sw, dh, dw, ph, pw, poh, pow, pkh, pkw, psh, psw, pph, ppw = v
+        return (n * h * w * cg, n * poh * pow * fg, n * poh * pow * fg, ow * fg, kh * kw * cg * fg), kh * kw * cg
+    if number in (28,):
+        n, h, w, cg, oh, ow, fg, kh, kw, sh, sw, dh, dw, ph, pw, poh, pow, pkh, pkw, psh, psw, pph, ppw = v
+        return (n * poh * pow * fg, n * poh * pow * fg, kh * kw * cg * fg, ow * fg + cg * fg, n * h * w * cg), 0
     if number in (30,):
         outer, red, count, inner = v
         return (outer * red * inner, count, outer * count * inner), outer * count

@@ -1,0 +1,2 @@
+#include "lzd_f32.h"
+#include "k_unpool.h"

@@ -1,0 +1,2 @@
+#include "lzd_f64.h"
+#include "k_unpool.h"
