@@ -207,6 +207,37 @@ def test_a_boards_regions_in_the_order_asked_for(board):
         assert [(r.name, r.size_bytes) for r in plan.regions] == [(n, REGIONS[board][n]) for n in names]
 
 
+@pytest.mark.parametrize(
+    ("ram", "graph"),
+    [
+        ({"a": 64, "b": 64}, lambda x: x),
+        ({"a": 64, "b": 64}, lambda x: ld.grad(ld.stop_gradient(x).sum(), [x])[0]),  # zeros, without bytes or steps
+        ({"a": 77, "b": 33, "c": 13}, ld.exp),
+        ({"a": 104, "b": 64}, lambda x: ld.exp(ld.astype(x, ld.f64))),
+        ({"a": 64, "b": 60, "c": 60}, lambda x: x > 0.5),
+    ],
+    ids=["input", "zeros", "odd sizes", "f64", "bool"],
+)
+def test_graphs_of_a_step_or_none(ram, graph):
+    f = graph(ld.input("x", (5,)))
+    plan = ld.compile(f=f, ram=ram)
+    check(plan)
+    inputs = {s.name: np.linspace(-1, 1, 5, dtype=np.float32) for s in plan.entries[0].inputs}
+    assert np.array_equal(ld.Session(plan).f(**inputs), ld.Session(ld.compile(f=f)).f(**inputs))
+
+
+def test_an_incremental_entry_keeps_its_values_in_regions():
+    u, v, w = ld.input("u", (2, 4)), ld.input("v", (2, 4)), ld.param("w", np.eye(4, dtype=np.float32))
+    entry = ld.incremental({"y": ld.tanh(u @ w) + ld.exp(v)})
+    plan = ld.compile(f=entry, ram={"a": 128, "b": 400})
+    require_held(plan, {"a": 128, "b": 400})
+    a, b = np.full((2, 4), 0.25, np.float32), np.ones((2, 4), np.float32)
+    sessions = ld.Session(plan), ld.Session(ld.compile(f=entry))
+    for inputs in ({"u": a, "v": b}, {"v": a}, {"u": b}):
+        first, second = (s.f(**inputs) for s in sessions)
+        assert np.array_equal(first, second)
+
+
 def test_a_sweep_takes_regions():
     ram = {"dtcm": 8192, "sram": 32768}
     rows = network().sweep([ram, {"dtcm": 64, "sram": 64}, 65536])
