@@ -67,7 +67,13 @@ def test_an_index_that_nobody_reads_again_is_a_byte_a_pixel_all_the_same():
 
 
 @pytest.mark.parametrize(
-    ("window", "stride", "padding", "side"), [((3, 3), (2, 2), 0, 9), ((2, 2), (2, 2), 0, 9), ((2, 2), (2, 2), 1, 8)]
+    ("window", "stride", "padding", "side"),
+    [
+        ((2, 2), (2, 2), ((1, 0), (0, 0)), 8),  # a row above the image
+        ((3, 2), (2, 2), ((0, 1), (0, 0)), 8),  # rows that two windows see
+        ((1, 1), (4, 4), 0, 9),  # rows that are fewer than the windows' strides
+        ((2, 2), (2, 2), 0, 9),
+    ],
 )
 def test_windows_that_overlap_or_leave_rows_out_are_not_chained(window, stride, padding, side):
     x = ld.input("x", (2, side, side, 1))
@@ -102,6 +108,9 @@ def test_a_chain_that_is_made_again_keeps_its_bits():
     plan = lower(store, [(again, lives)], stacked(store.kept, [lives], 4), Ram((1 << 20,)))
     check(plan)
     assert len(groups(plan, "infer")) == 2
+    chains = [u.calls for u in order if len(u.calls) > 2]
+    assert all(calls[1].results[0].replaces is calls[0].results[0] for calls in chains)
+    assert chains[0][0].results[0] is not chains[1][0].results[0]
     data = np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
     once = ld.Session(ld.compile(infer=ld.square(h))).run("infer", x=data)
     np.testing.assert_array_equal(ld.Session(plan).run("infer", x=data), once)

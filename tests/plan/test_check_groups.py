@@ -1,5 +1,6 @@
 """Groups of steps that run range by range and break a rule: the Python checker and the C checker refuse every one."""
 
+import numpy as np
 import pytest
 
 import lazydiff as ld
@@ -85,6 +86,15 @@ def test_a_step_that_writes_over_what_an_earlier_one_reads_again(plan, at):
         place = plan.buffers[again]
         bad = with_buffer(plan, written, region=place.region, offset=place.offset)
         refused(bad, "over operand|outside|not written|over its operand|updates|lies elsewhere")
+
+
+def test_what_the_last_step_writes_is_not_what_the_first_one_reads_for_the_next_rows():
+    """Nobody reads the image after the group, so only the group itself forbids it."""
+    x = ld.input("x", (2, 8, 8, 4))
+    plan = ld.compile(infer=ld.max_pool2d(ld.relu(ld.conv2d(x, np.ones((1, 1, 4, 4), np.float32))), 2))
+    image = plan.buffers[plan.entries[0].inputs[0].buffer]
+    out = plan.entries[0].outputs[0].buffer
+    refused(with_buffer(plan, out, offset=image.offset), "over operand")
 
 
 def test_a_tile_that_is_larger_than_it_says(plan, at):
