@@ -37,7 +37,7 @@ def pooled(n=2, side=8, outputs=None, **options):
     h = ld.max_pool2d(second, 2).reshape(n, -1)
     loss = ld.cross_entropy(h @ ld.param("e", rng.normal(size=(h.shape[1], 3)).astype(np.float32)), y).mean()
     more = outputs((first, second)) if outputs else None
-    step = ld.train_step(loss, ld.sgd(0.1, momentum=0.9), outputs=more)
+    step = ld.train_step(loss, ld.sgd(0.001, momentum=0.9), outputs=more)
     return ld.compile(train=step, infer=ld.argmax(h, axis=-1), **options)
 
 
