@@ -61,9 +61,9 @@
 #endif
 #endif
 
-/* 1: products and convolutions sum one row of four columns at a time, and that code exists once; a map finds its operands for each
- * block and keeps nothing on the stack. 0: as many as the registers hold, in vectors where the compiler has some; maps take 45 KiB
- * of stack. The sums themselves, and so every bit, do not depend on it. */
+/* 1: products and convolutions sum four rows by four columns at a time, in one function (k_blocks.h); a map finds its operands for
+ * each block and keeps nothing on the stack. 0: as many as the registers hold, in vectors where the compiler has some; maps take
+ * 45 KiB of stack. The sums themselves, and so every bit, do not depend on it. */
 #ifndef LZD_SMALL
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 #define LZD_SMALL 1

@@ -8,13 +8,11 @@
 
 #include "k_vector.h"
 
-#define COLUMNS 4u /* of the one block that there is in small code */
-#define ROWS (LZD_SMALL ? 1u : 4u)
+#define ROWS 4u
 #define MANY_ROWS (LANES > 1u ? 8u : ROWS) /* beside each other where a vector holds all columns */
-#define MAX_SUMS (LZD_SMALL ? COLUMNS : 16u)
+#define MAX_SUMS 16u
 
 /* Runs block(first, full, rest, part) for columns first = 0 .. total-1, up to `wide` vectors at a time, 2 or 4. */
-#if !LZD_SMALL
 #define FOR_COLUMNS(total, wide, block) \
     for (uint32_t first = 0, left = (total), step; left != 0u; first += step, left -= step) { \
         if (left >= (wide)*LANES) { \
@@ -34,12 +32,6 @@
             block(first, 0u, 1u, left); \
         } \
     }
-#else
-#define FOR_COLUMNS(total, wide, block) \
-    for (uint32_t first = 0; first < (total); first += COLUMNS) { \
-        block(first, (total) - first < COLUMNS ? (total) - first : COLUMNS, 0u, 0); \
-    }
-#endif
 
 /* Runs call(row, rows) for row = 0 .. total-1, `high` beside each other as long as there are so many, then ROWS, then 1. */
 #define EACH_ROW(total, high, call) \
@@ -86,15 +78,7 @@ LZD_INLINE void add_each(V *sum, const terms *t, uint32_t rows, uint32_t full, u
 /* sum[r][j] = fma(a[r * a_row + i * a_step], b[i * b_step + j], sum[r][j]), i = 0 .. count-1. */
 LZD_INLINE void add_terms(V *sum, terms t, uint32_t rows, uint32_t full, uint32_t rest, part m, bool own)
 {
-    if (LZD_SMALL) { /* what is no constant there */
-        if (own) {
-            add_each(sum, &t, rows, full, 0u, m, true);
-        } else if (full == COLUMNS) {
-            add_each(sum, &t, rows, COLUMNS, 0u, m, false);
-        } else {
-            add_each(sum, &t, rows, full, 0u, m, false);
-        }
-    } else if (own && t.count == 3u) { /* the taps of most windows */
+    if (own && t.count == 3u) { /* the taps of most windows */
         t.count = 3u;
         add_each(sum, &t, rows, full, rest, m, true);
     } else {
@@ -104,7 +88,7 @@ LZD_INLINE void add_terms(V *sum, terms t, uint32_t rows, uint32_t full, uint32_
 
 LZD_INLINE void clear_sums(V *sum, uint32_t count)
 {
-    UNROLL for (uint32_t k = 0; k < (LZD_SMALL ? COLUMNS : count); k++) {
+    UNROLL for (uint32_t k = 0; k < count; k++) {
         sum[k] = v_zero();
     }
 }

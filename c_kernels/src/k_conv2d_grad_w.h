@@ -2,6 +2,37 @@
  * channel, by some output channels. Rows of several taps differ in the pixels at the sides that they see. */
 #include "k_conv2d_window.h"
 
+#if LZD_SMALL
+/* Rows that lie beside each other in x and see the same pixels are one call: a tap's channels, or a row of taps where each sees all
+ * pixels. */
+void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    T *out = p[LZD_CONV2D_GRAD_W_P_OUT];
+    WINDOW *s = (WINDOW *)v;
+    const bool own = is_depthwise(s);
+    const ptrdiff_t c = STEP(s->groups * s->cg), f = STEP(s->groups * s->fg);
+    const ptrdiff_t line = STEP(s->w) * c, step = STEP(s->sh) * line;
+    const bool all = s->groups == 1u && s->dw == 1u && s->pw == 0u && (s->ow - 1u) * s->sw + s->kw <= s->w;
+    const uint32_t run = all ? s->kw * s->cg : s->cg;
+    for (uint32_t row = begin, count; row < end; row += count, out += STEP(count) * f) {
+        const uint32_t tap = row / s->cg, di = tap / s->kw, dj = tap - di * s->kw, left = run - row % run;
+        const range i = inside(s->oh, s->sh, di * s->dh, s->ph, s->h), j = inside(s->ow, s->sw, dj * s->dw, s->pw, s->w);
+        const uint32_t lines = length(i);
+        count = end - row < left ? end - row : left;
+        sums t = {
+            out,
+            (const T *)p[LZD_CONV2D_GRAD_W_P_X] + STEP(i.begin * s->sh + di * s->dh - s->ph) * line +
+                STEP(j.begin * s->sw + dj * s->dw - s->pw) * c + STEP(row - tap * s->cg),
+            (const T *)p[LZD_CONV2D_GRAD_W_P_Y] + STEP(i.begin * s->ow + j.begin) * f, count, own ? s->groups : s->fg,
+            length(j), s->n * lines, lines, f, 1, 1, STEP(s->sw) * c, f, step, STEP(s->ow) * f,
+            STEP(s->h) * line - STEP(lines) * step, STEP((s->oh - lines) * s->ow) * f,
+        };
+        for (uint32_t g = 0; g < (own ? 1u : s->groups); g++, t.out += s->fg, t.a += s->cg, t.b += s->fg) {
+            SUFFIX(lzd_sums)(&t, own ? OWN : PACKED);
+        }
+    }
+}
+#else
 #define MAX_ROWS 8u
 
 /* Rows of the weight that are contiguous in x, or depthwise a stride apart: of one row of taps. */
@@ -78,8 +109,8 @@ LZD_INLINE void grad_w_block(T *out, const rows_of_taps *o, uint32_t rows, uint3
 /* How many of `left` rows are summed beside each other. */
 LZD_INLINE uint32_t rows_beside(uint32_t left, bool high, bool own)
 {
-    if (LZD_SMALL || own) {
-        return !LZD_SMALL && left >= 3u ? 3u : 1u;
+    if (own) {
+        return left >= 3u ? 3u : 1u;
     }
     return high && left >= 5u ? (left >= 8u && left != 9u ? 8u : 5u) : left >= 4u ? 4u : 1u;
 }
@@ -98,13 +129,13 @@ LZD_INLINE void grad_w_columns(T *out, const rows_of_taps *all, uint32_t count, 
         o.x += own ? (first) : 0u; \
         for (uint32_t row = 0, rows; row < count; row += rows, to += STEP(rows) * f) { \
             rows = rows_beside(count - row, (full) + (rest) == 1u, own); \
-            if (own && !LZD_SMALL && rows == 3u) { \
+            if (own && rows == 3u) { \
                 ROWS_BESIDE(3u, full, rest); \
-            } else if (!own && !LZD_SMALL && rows == 4u) { \
+            } else if (!own && rows == 4u) { \
                 ROWS_BESIDE(4u, full, rest); \
-            } else if (!own && !LZD_SMALL && (full) + (rest) == 1u && rows == 5u) { \
+            } else if (!own && (full) + (rest) == 1u && rows == 5u) { \
                 ROWS_BESIDE(5u, full, rest); \
-            } else if (!own && !LZD_SMALL && (full) + (rest) == 1u && rows == 8u) { \
+            } else if (!own && (full) + (rest) == 1u && rows == 8u) { \
                 ROWS_BESIDE(8u, full, rest); \
             } else { \
                 ROWS_BESIDE(1u, full, rest); \
@@ -122,9 +153,7 @@ LZD_INLINE void grad_w_columns(T *out, const rows_of_taps *all, uint32_t count, 
 
 static void grad_w_rows(T *out, const rows_of_taps *all, uint32_t count, uint32_t columns, bool own)
 {
-    if (LZD_SMALL) {
-        grad_w_columns(out, all, count, columns, own);
-    } else if (own) {
+    if (own) {
         grad_w_columns(out, all, count, columns, true);
     } else {
         grad_w_columns(out, all, count, columns, false);
@@ -137,7 +166,7 @@ void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
     T *out = p[LZD_CONV2D_GRAD_W_P_OUT];
     WINDOW *s = (WINDOW *)v;
     const ptrdiff_t c = STEP(s->groups * s->cg), f = STEP(s->groups * s->fg);
-    if (!LZD_SMALL && is_pixel(s)) {
+    if (is_pixel(s)) {
         const factors all = {x + begin, y, 1, c, f, 1, end - begin, s->n * s->h * s->w, s->fg};
         product(out, &all);
         return;
@@ -155,3 +184,4 @@ void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
         }
     }
 }
+#endif

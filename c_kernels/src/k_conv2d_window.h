@@ -18,8 +18,10 @@ typedef char window_is_the_attributes[LZD_CONV2D_N == 0 && LZD_CONV2D_GROUPS == 
 
 #if LZD_SMALL
 #define WINDOW const volatile window /* read again where it is used: kept, it would be spilled to the stack */
+#define ONCE static LZD_APART /* a function of its own, not a copy where it is called */
 #else
 #define WINDOW const window
+#define ONCE LZD_INLINE
 #endif
 
 LZD_INLINE bool is_depthwise(WINDOW *s) { return s->cg == 1u && s->fg == 1u; }
@@ -37,7 +39,7 @@ typedef struct axis {
 } axis;
 
 /* The taps of result j that are inside. */
-LZD_INLINE range taps_inside(const axis *a, uint32_t j)
+ONCE range taps_inside(const axis *a, uint32_t j)
 {
     const int32_t at = a->first + (int32_t)j * a->step, by = a->tap_step < 0 ? -a->tap_step : a->tap_step;
     const int32_t before = a->tap_step < 0 ? at - a->side + 1 : -at; /* how far tap 0 lies before the first position inside */
@@ -49,7 +51,7 @@ LZD_INLINE range taps_inside(const axis *a, uint32_t j)
 }
 
 /* Those of `count` results that have all taps inside. */
-LZD_INLINE range all_inside(const axis *a, uint32_t count)
+ONCE range all_inside(const axis *a, uint32_t count)
 {
     const int32_t wide = (a->taps - 1) * a->tap_step, low = a->first + (wide < 0 ? wide : 0);
     const int32_t high = a->first + (wide < 0 ? 0 : wide), room = a->side - high; /* below 0 for none */

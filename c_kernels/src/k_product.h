@@ -3,6 +3,7 @@
 #define K_PRODUCT_H
 
 #include "k_across.h"
+#include "k_sums.h"
 
 /* A product of `rows` x k by k x n. Where b lies across, b_column is not 1, and b_step is. */
 typedef struct factors {
@@ -11,6 +12,13 @@ typedef struct factors {
     uint32_t rows, k, n;
 } factors;
 
+#if LZD_SMALL
+static void product(T *out, const factors *x)
+{
+    const sums s = {out, x->a, x->b, x->rows, x->n, x->k, 1u, 1u, STEP(x->n), x->a_row, x->b_column, x->a_step, x->b_step, 0, 0, 0, 0};
+    SUFFIX(lzd_sums)(&s, x->b_column != 1 ? ACROSS : x->a_row == 1 ? PACKED : BESIDE);
+}
+#else
 /* Sums of `rows` rows from 0 to the end. */
 LZD_INLINE void product_block(T *out, const factors *x, uint32_t row, uint32_t first, uint32_t rows, uint32_t full,
                               uint32_t rest, part m)
@@ -65,7 +73,7 @@ static void product(T *out, const factors *x)
         return;
     }
 #endif
-    if (x->rows < ROWS || LZD_SMALL) {
+    if (x->rows < ROWS) {
         for (uint32_t r = 0; r < x->rows; r++) {
 #define BLOCK(first, full, rest, lanes) product_block(out, x, r, first, 1u, full, rest, part_of(lanes))
             FOR_COLUMNS(x->n, 4u, BLOCK)
@@ -87,3 +95,5 @@ static void product(T *out, const factors *x)
 }
 
 #endif
+#endif
+

@@ -16,6 +16,29 @@ typedef struct band {
     ptrdiff_t out_pixel, out_row;
 } band;
 
+#if LZD_SMALL
+/* `columns` columns of all results of a band. Those at the sides, which lack taps, are summed below each other. */
+static void taps_band(T *out, const band *o, uint32_t columns, bool own)
+{
+    const range middle = all_inside(&o->across, o->width);
+    for (uint32_t j = 0, beside; j < o->width; j += beside) {
+        beside = j >= middle.begin && j < middle.end ? middle.end - j : 1u;
+        const range taps = taps_inside(&o->across, j);
+        const uint32_t count = length(taps), runs = own || o->joined ? 1u : count; /* of a row of taps */
+        const bool below = beside == 1u;
+        sums s = {
+            out + STEP(j) * o->out_pixel, o->x + STEP(j) * o->pixel + STEP(taps.begin) * o->tap,
+            o->weight + STEP(taps.begin) * o->weights, below ? o->height : beside, columns,
+            own ? count : o->joined ? count * o->channels : o->channels, count != 0u ? o->rows * runs : 0u, runs,
+            below ? o->out_row : o->out_pixel, below ? o->below : o->pixel, o->column, own ? o->tap : 1, own ? o->weights : o->term,
+            o->tap, o->weights, o->down - STEP(runs) * o->tap, o->next - STEP(runs) * o->weights,
+        };
+        for (uint32_t i = 0; i < (below ? 1u : o->height); i++, s.out += o->out_row, s.a += o->below) {
+            SUFFIX(lzd_sums)(&s, own ? OWN : o->column == 1 ? BESIDE : ACROSS);
+        }
+    }
+}
+#else
 /* Some columns of `count` results, which have the same taps inside and lie a_row apart in x and out_row in out. With `own`,
  * depthwise, each column reads x at its own place, and taps are the terms. */
 LZD_INLINE void taps_block(T *out, ptrdiff_t out_row, const T *x, ptrdiff_t a_row, const T *weight, const band *o, uint32_t taps,
@@ -77,14 +100,13 @@ LZD_INLINE void taps_all(T *out, const band *o, uint32_t columns, bool own)
 /* `columns` columns of all results of a band: one function for all convolutions of a file, because it is much code. */
 static void taps_band(T *out, const band *o, uint32_t columns, bool own)
 {
-    if (LZD_SMALL) {
-        taps_all(out, o, columns, own);
-    } else if (own) {
+    if (own) {
         taps_all(out, o, columns, true);
     } else {
         taps_all(out, o, columns, false);
     }
 }
+#endif
 
 /* All columns of a band, which has `columns` and reads `channels` in each group; depthwise all groups are as one. */
 LZD_INLINE void taps_groups(T *out, band *o, WINDOW *s, uint32_t columns, uint32_t channels)

@@ -37,6 +37,7 @@ def files_of(plan: Plan) -> dict[str, Path]:
     todo = ["lzd_attrs.h", "lzd_ops.h"]  # what the generated files include
     sources = [name for name in texts if name.endswith(".c") and not _GENERATED.match(name)]
     todo += [n for n in sources if not n.startswith("k_") or any(_defines(n, texts, k, dtype) for k, dtype in used)]
+    todo += [f"k_sums_{dtype}.c" for _, dtype in used]  # of small cores; on others empty
     files: dict[str, Path] = {}
     while todo:
         name = todo.pop()

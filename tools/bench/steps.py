@@ -50,7 +50,8 @@ def multiply_adds(step: Step) -> int:
     """Of a matrix product or a convolution (taps outside the image counted); 0 of other kernels."""
     v = {} if step.kernel == MAP else step.values
     if {"kh", "cg", "fg"} <= v.keys():
-        return v["n"] * v["oh"] * v["ow"] * v["groups"] * v["fg"] * v["kh"] * v["kw"] * v["cg"]
+        results = v["poh"] * v["pow"] if "poh" in v else v["oh"] * v["ow"]  # pooled: those that went through
+        return v["n"] * results * v.get("groups", 1) * v["fg"] * v["kh"] * v["kw"] * v["cg"]
     return v["batch"] * v["m"] * v["k"] * v["n"] if {"m", "k", "n"} <= v.keys() else 0
 
 

@@ -1,0 +1,134 @@
+/* Blocks of sums whose numbers stay in the registers of a small core: four rows by four columns, one by four, one by sixteen. */
+#include "k_sums.h"
+#include "k_vector.h"
+
+/* Four numbers in one instruction, which compilers do not find. */
+#if !LZD_T_IS_F64 && defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP)
+#define LOAD_FOUR(to, from, first, second, third, last) \
+    do { \
+        register T q0 __asm(#first), q1 __asm(#second), q2 __asm(#third), q3 __asm(#last); \
+        __asm("vldmia %4, {" #first "-" #last "}" \
+              : "=t"(q0), "=t"(q1), "=t"(q2), "=t"(q3) \
+              : "r"(from), "m"(*(const T(*)[4])(from))); \
+        (to)[0] = q0, (to)[1] = q1, (to)[2] = q2, (to)[3] = q3; \
+    } while (0)
+#else
+#define LOAD_FOUR(to, from, first, second, third, last) \
+    ((to)[0] = (from)[0], (to)[1] = (from)[1], (to)[2] = (from)[2], (to)[3] = (from)[3])
+#endif
+#define LOW(to, from) LOAD_FOUR(to, from, s16, s17, s18, s19)
+#define HIGH(to, from) LOAD_FOUR(to, from, s20, s21, s22, s23)
+
+LZD_INLINE void add_row(T *sum, T a, const T *b)
+{
+    UNROLL for (uint32_t j = 0; j < 4u; j++) {
+        sum[j] = FMA(a, b[j], sum[j]);
+    }
+}
+
+/* One run of terms of a block. */
+LZD_INLINE void add_run(T *sum, const T *a, const T *b, const sums *s, uint32_t rows, uint32_t columns, lie how)
+{
+    const T *p[4] = {a, a + s->a_row, a + 2 * s->a_row, a + 3 * s->a_row};
+    const T *q[4] = {b, b + s->b_column, b + 2 * s->b_column, b + 3 * s->b_column};
+    for (uint32_t k = s->terms; k != 0u; k--) {
+        T x[4], w[4];
+        if (columns == 1u) {
+            sum[0] = FMA(*p[0], *q[0], sum[0]);
+            p[0] += s->a_step, q[0] += s->b_step;
+            continue;
+        }
+        if (how == ACROSS) {
+            UNROLL for (uint32_t j = 0; j < 4u; j++) {
+                w[j] = *q[j]++;
+            }
+        } else {
+            LOW(w, q[0]);
+        }
+        if (how == OWN) {
+            UNROLL for (uint32_t r = 0; r < rows; r++) {
+                HIGH(x, p[r]);
+                p[r] += s->a_step;
+                UNROLL for (uint32_t j = 0; j < 4u; j++) {
+                    sum[4u * r + j] = FMA(x[j], w[j], sum[4u * r + j]);
+                }
+            }
+        } else if (how == PACKED && rows > 1u) {
+            HIGH(x, p[0]);
+            p[0] += s->a_step;
+            UNROLL for (uint32_t r = 0; r < rows; r++) {
+                add_row(sum + 4u * r, x[r], w);
+            }
+        } else {
+            UNROLL for (uint32_t r = 0; r < rows; r++) {
+                x[r] = *p[r];
+                p[r] += rows > 1u || how == ACROSS ? 1 : s->a_step;
+                add_row(sum + 4u * r, x[r], w);
+            }
+        }
+        if (columns == 16u) {
+            HIGH(w, q[0] + 4);
+            add_row(sum + 4, x[0], w);
+            LOW(w, q[0] + 8);
+            add_row(sum + 8, x[0], w);
+            HIGH(w, q[0] + 12);
+            add_row(sum + 12, x[0], w);
+        }
+        if (how != ACROSS) {
+            q[0] += s->b_step;
+        }
+    }
+}
+
+/* One function for all ways to lie: clearing and storing sixteen sums is as much code as the loop between. */
+LZD_INLINE void block(T *out, const T *a, const T *b, const sums *s, uint32_t rows, uint32_t columns, lie how)
+{
+    T sum[16] = {0};
+    uint32_t group = s->group;
+    for (uint32_t left = s->runs; left != 0u; left--) {
+        if (columns != 4u) {
+            add_run(sum, a, b, s, rows, columns, BESIDE);
+        } else if (how == ACROSS) {
+            add_run(sum, a, b, s, rows, columns, ACROSS);
+        } else if (how == OWN) {
+            add_run(sum, a, b, s, rows, columns, OWN);
+        } else if (how == PACKED && rows > 1u) {
+            add_run(sum, a, b, s, rows, columns, PACKED);
+        } else {
+            add_run(sum, a, b, s, rows, columns, BESIDE);
+        }
+        a += s->a_run, b += s->b_run;
+        if (--group == 0u) {
+            group = s->group, a += s->a_group, b += s->b_group;
+        }
+    }
+    UNROLL for (uint32_t r = 0; r < rows; r++, out += s->out_row) {
+        UNROLL for (uint32_t j = 0; j < columns; j++) {
+            out[j] = sum[4u * r + j];
+        }
+    }
+}
+
+#define BLOCK(name, rows, columns) \
+    static void name(T *out, const T *a, const T *b, const sums *s, lie how) { block(out, a, b, s, rows, columns, how); }
+BLOCK(one, 1u, 1u)
+BLOCK(row, 1u, 4u)
+BLOCK(wide_row, 1u, 16u)
+BLOCK(rows, 4u, 4u)
+
+/* Where fewer are left than the last block has, it computes some again. */
+void SUFFIX(lzd_sums)(const sums *s, lie how)
+{
+    const bool narrow = s->columns < 4u;
+    const uint32_t high = s->rows < 4u || narrow ? 1u : 4u;
+    const uint32_t wide = narrow ? 1u : high == 1u && how == BESIDE && s->columns >= 16u ? 16u : 4u;
+    void (*const run)(T *, const T *, const T *, const sums *, lie) = narrow ? one : wide == 16u ? wide_row : high == 1u ? row : rows;
+    for (uint32_t j = 0; j < s->columns; j += wide) {
+        j = j + wide > s->columns ? s->columns - wide : j;
+        const T *a = s->a + (how == OWN ? j : 0u), *b = s->b + STEP(j) * s->b_column;
+        for (uint32_t r = 0; r < s->rows; r += high) {
+            r = r + high > s->rows ? s->rows - high : r;
+            run(s->out + STEP(r) * s->out_row + j, a + STEP(r) * s->a_row, b, s, how);
+        }
+    }
+}
