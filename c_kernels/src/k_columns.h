@@ -126,4 +126,28 @@ LZD_INLINE void store_sums(T *out, ptrdiff_t row, const V *sum, uint32_t rows, u
     }
 }
 
+/* out[r][j] = fma(a[r * a_row + i * a_step], b[i * b_step + j], itself), i = 0 .. count-1, for `rows` r and `columns` j. */
+LZD_INLINE void add_to(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row, ptrdiff_t a_step, const T *b, ptrdiff_t b_step,
+                       uint32_t count, uint32_t rows, uint32_t columns)
+{
+#define SOME_ROWS(r, several) \
+    do { \
+        const terms t = {a + STEP(r) * a_row, b + at, a_row, a_step, b_step, 1, count}; \
+        T *to = out + STEP(r) * out_row + at; \
+        V sum[MAX_SUMS]; \
+        load_sums(sum, to, out_row, several, all, some, m); \
+        add_terms(sum, t, several, all, some, m, false); \
+        store_sums(to, out_row, sum, several, all, some, m); \
+    } while (0)
+#define BLOCK(first, full, rest, lanes) \
+    do { \
+        const uint32_t at = first, all = full, some = rest; \
+        const part m = part_of(lanes); \
+        EACH_ROW(rows, HIGH(all, some), SOME_ROWS) \
+    } while (0)
+    FOR_COLUMNS(columns, 2u, BLOCK)
+#undef BLOCK
+#undef SOME_ROWS
+}
+
 #endif

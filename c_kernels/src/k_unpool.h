@@ -1,5 +1,6 @@
 /* The transposes of a convolution whose output was pooled; contracts in lzd_attrs.h. A row of the convolution's gradient is
  * made, used up and forgotten, so the sums lie in the output meanwhile; the order of their terms is that of whole rows. */
+#include "k_columns.h"
 #include "k_scatter.h"
 
 typedef struct unpool {
@@ -30,60 +31,11 @@ static span pixels_of(const unpool *s, uint32_t dj)
     return found;
 }
 
-/* out[r * out_row + j] = fma(a[r * a_row + k * a_step], b[k * b_step + j], itself), k = 0 .. terms-1; rows and columns are constants. */
-LZD_INLINE void add_block(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
-                          uint32_t terms, uint32_t rows, uint32_t columns)
+/* One function of this for both kernels: add_to is much code. */
+static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
+                     uint32_t terms, uint32_t rows, uint32_t columns)
 {
-    T sum[4][8];
-    for (uint32_t r = 0; r < rows; r++) {
-        for (uint32_t j = 0; j < columns; j++) {
-            sum[r][j] = out[r * out_row + j];
-        }
-    }
-    for (uint32_t k = 0; k < terms; k++, a += a_step, b += b_step) {
-        for (uint32_t r = 0; r < rows; r++) {
-            for (uint32_t j = 0; j < columns; j++) {
-                sum[r][j] = FMA(a[r * a_row], b[j], sum[r][j]);
-            }
-        }
-    }
-    for (uint32_t r = 0; r < rows; r++) {
-        for (uint32_t j = 0; j < columns; j++) {
-            out[r * out_row + j] = sum[r][j];
-        }
-    }
-}
-
-/* The same for any number of columns. */
-LZD_INLINE void add_columns(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
-                            uint32_t terms, uint32_t rows, uint32_t columns)
-{
-    uint32_t j = 0;
-    for (; columns - j >= 8u; j += 8u) {
-        add_block(out + j, out_row, a, a_row, a_step, b + j, b_step, terms, rows, 8u);
-    }
-    if (columns - j >= 4u) {
-        add_block(out + j, out_row, a, a_row, a_step, b + j, b_step, terms, rows, 4u);
-        j += 4u;
-    }
-    if (columns - j >= 2u) {
-        add_block(out + j, out_row, a, a_row, a_step, b + j, b_step, terms, rows, 2u);
-        j += 2u;
-    }
-    if (columns - j == 1u) {
-        add_block(out + j, out_row, a, a_row, a_step, b + j, b_step, terms, rows, 1u);
-    }
-}
-
-static void add_four(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step, uint32_t terms,
-                     uint32_t columns)
-{
-    add_columns(out, out_row, a, a_row, a_step, b, b_step, terms, 4u, columns);
-}
-
-static void add_one(T *out, const T *a, size_t a_step, const T *b, size_t b_step, uint32_t terms, uint32_t columns)
-{
-    add_columns(out, 0u, a, 0u, a_step, b, b_step, terms, 1u, columns);
+    add_to(out, STEP(out_row), a, STEP(a_row), STEP(a_step), b, STEP(b_step), terms, rows, columns);
 }
 
 static void clear(T *out, size_t count)
@@ -108,16 +60,10 @@ void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
             const uint32_t tap = k / s->cg, c = k - tap * s->cg, di = tap / s->kw, dj = tap - di * s->kw;
             const uint32_t at = top + di * s->dh;
             const span j = pixels_of(s, dj);
-            rows = end - k >= 4u && s->cg - c >= 4u ? 4u : 1u;
+            rows = end - k < s->cg - c ? end - k : s->cg - c;
             if (at < s->h && j.count != 0u) {
                 const T *a = x + (((size_t)n * s->h + at) * s->w + (j.first * s->sw + dj * s->dw - s->pw)) * s->cg + c;
-                T *to = out + (k - begin) * f;
-                const T *b = row + j.first * f;
-                if (rows == 4u) {
-                    add_four(to, f, a, 1u, step, b, f, j.count, s->fg);
-                } else {
-                    add_one(to, a, step, b, f, j.count, s->fg);
-                }
+                add_rows(out + (k - begin) * f, f, a, 1u, step, row + j.first * f, f, j.count, rows, s->fg);
             }
         }
     }
@@ -134,15 +80,8 @@ static void add_taps(T *x, const T *row, const T *weight, T *turned, const unpoo
                 turned[k * c + q] = weight[q * f + k];
             }
         }
-        T *to = x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c;
-        const T *a = row + j.first * f;
-        uint32_t left = j.count;
-        for (; left >= 4u; left -= 4u, to += 4u * s->sw * c, a += 4u * f) {
-            add_four(to, s->sw * c, a, f, 1u, turned, c, s->fg, s->cg);
-        }
-        for (; left != 0u; left--, to += s->sw * c, a += f) {
-            add_one(to, a, 1u, turned, c, s->fg, s->cg);
-        }
+        add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u, turned, c, s->fg,
+                 j.count, s->cg);
     }
 }
 

@@ -21,7 +21,8 @@
 
 #define STEP(n) ((ptrdiff_t)(n)) /* distances in memory can go backwards */
 
-/* V: a vector; part: which of its lanes v_load_part reads, the first few. The others are not touched.
+/* v_beats(a, b): a is greater or NaN, and b is none. v_pick(m, a, b): a where m, else b.
+ * V: a vector; part: which of its lanes v_load_part reads, the first few. The others are not touched.
  * SIDE by SIDE numbers are turned at once (k_across.h). */
 #if !LZD_SMALL && defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
@@ -66,6 +67,16 @@ LZD_INLINE void v_store(T *p, V a) { M512(storeu)(p, a); }
 LZD_INLINE V v_load_part(const T *p, part m) { return M512(maskz_loadu)(m, p); }
 LZD_INLINE void v_store_part(T *p, V a, part m) { M512(mask_storeu)(p, m, a); }
 LZD_INLINE V v_fma(V a, V b, V c) { return M512(fmadd)(a, b, c); }
+LZD_INLINE V v_add(V a, V b) { return M512(add)(a, b); }
+typedef part lanes_where;
+#if LZD_T_IS_F64
+#define COMPARE512 _mm512_cmp_pd_mask
+#else
+#define COMPARE512 _mm512_cmp_ps_mask
+#endif
+LZD_INLINE lanes_where v_equal(V a, V b) { return COMPARE512(a, b, _CMP_EQ_OQ); }
+LZD_INLINE lanes_where v_beats(V a, V b) { return COMPARE512(a, b, _CMP_NLE_UQ) & COMPARE512(b, b, _CMP_EQ_OQ); }
+LZD_INLINE V v_pick(lanes_where m, V a, V b) { return M512(mask_blend)(m, b, a); }
 #else
 #define LANES SIDE
 typedef V256 V;
@@ -78,6 +89,11 @@ LZD_INLINE void v_store(T *p, V a) { M256(storeu)(p, a); }
 LZD_INLINE V v_load_part(const T *p, part m) { return LOAD256(p, m); }
 LZD_INLINE void v_store_part(T *p, V a, part m) { M256(maskstore)(p, m, a); }
 LZD_INLINE V v_fma(V a, V b, V c) { return M256(fmadd)(a, b, c); }
+LZD_INLINE V v_add(V a, V b) { return M256(add)(a, b); }
+typedef V lanes_where;
+LZD_INLINE lanes_where v_equal(V a, V b) { return M256(cmp)(a, b, _CMP_EQ_OQ); }
+LZD_INLINE lanes_where v_beats(V a, V b) { return M256(and)(M256(cmp)(a, b, _CMP_NLE_UQ), M256(cmp)(b, b, _CMP_EQ_OQ)); }
+LZD_INLINE V v_pick(lanes_where m, V a, V b) { return M256(blendv)(b, a, m); }
 #endif
 
 #elif !LZD_SMALL && defined(__aarch64__) && defined(__ARM_NEON)
@@ -114,6 +130,16 @@ LZD_INLINE void v_store_part(T *p, V a, part m)
     }
 }
 LZD_INLINE V v_fma(V a, V b, V c) { return NEON(vfmaq)(c, a, b); }
+LZD_INLINE V v_add(V a, V b) { return NEON(vaddq)(a, b); }
+#if LZD_T_IS_F64
+typedef uint64x2_t lanes_where;
+LZD_INLINE lanes_where v_beats(V a, V b) { return vbicq_u64(vceqq_f64(b, b), vcleq_f64(a, b)); }
+#else
+typedef uint32x4_t lanes_where;
+LZD_INLINE lanes_where v_beats(V a, V b) { return vbicq_u32(vceqq_f32(b, b), vcleq_f32(a, b)); }
+#endif
+LZD_INLINE lanes_where v_equal(V a, V b) { return NEON(vceqq)(a, b); }
+LZD_INLINE V v_pick(lanes_where m, V a, V b) { return NEON(vbslq)(m, a, b); }
 
 #else
 #define LANES 1u
@@ -128,6 +154,11 @@ LZD_INLINE void v_store(T *p, V a) { *p = a; }
 LZD_INLINE V v_load_part(const T *p, part m) { return (void)m, *p; }
 LZD_INLINE void v_store_part(T *p, V a, part m) { (void)m, *p = a; }
 LZD_INLINE V v_fma(V a, V b, V c) { return FMA(a, b, c); }
+LZD_INLINE V v_add(V a, V b) { return a + b; }
+typedef bool lanes_where;
+LZD_INLINE lanes_where v_equal(V a, V b) { return a == b; }
+LZD_INLINE lanes_where v_beats(V a, V b) { return (int)!(a <= b) & (int)(b == b); }
+LZD_INLINE V v_pick(lanes_where m, V a, V b) { return m ? a : b; }
 #endif
 
 #endif

@@ -6,7 +6,7 @@ import pytest
 import lazydiff as ld
 from lazydiff import fitting
 from lazydiff.memory.selection.programs import BLOCK
-from lazydiff.memory.variants import LONG_BLOCK
+from lazydiff.memory.variants import HIGH_TILE, LONG_BLOCK
 from lazydiff.plan.model import MAP
 
 RNG = np.random.default_rng(3)
@@ -57,3 +57,31 @@ def test_room_that_another_entry_needs_anyway_is_used_without_a_budget():
     assert blocks(alone) == [BLOCK]
     assert blocks(both) == [LONG_BLOCK]
     assert both.ram_bytes == ld.compile(g=x @ wide).ram_bytes
+
+
+def test_a_product_whose_tile_has_room_makes_eight_rows_at_a_time(monkeypatch):
+    def tiles(plan):
+        return [s.tile_rows for s in plan.entries[0].steps if s.tile_rows]
+
+    free, roomy = ld.compile(train=wide_step()), ld.compile(train=wide_step(), ram="256 KiB")
+    monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
+    plain = ld.compile(train=wide_step())
+    assert tiles(plain) == [1, 1]
+    assert tiles(free) == [1, HIGH_TILE]  # the first runs where most is alive
+    assert tiles(roomy) == [HIGH_TILE, HIGH_TILE]
+    assert free.ram_bytes == plain.ram_bytes
+    x = RNG.normal(size=(4, 64)).astype(np.float32)
+    kept = []
+    for plan in (plain, free, roomy):
+        session = ld.Session(plan)
+        for _ in range(3):
+            session.train(x=x)
+        kept.append([session.read(n).tobytes() for n in ("v", "w")])
+    assert kept[0] == kept[1] == kept[2]
+
+
+def wide_step():
+    rng = np.random.default_rng(5)
+    x = ld.input("x", (4, 64))
+    w, v = (ld.param(n, (0.1 * rng.normal(size=(64, 64))).astype(np.float32)) for n in "wv")
+    return ld.train_step(ld.square(ld.tanh(x @ w) @ v).mean(), ld.sgd(0.1))
