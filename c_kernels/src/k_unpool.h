@@ -1,6 +1,6 @@
 /* The transposes of a convolution whose output was pooled; contracts in lzd_attrs.h. A row of the convolution's gradient is
  * made, used up and forgotten, so the sums lie in the output meanwhile; the order of their terms is that of whole rows. */
-#include "k_columns.h"
+#include "k_across.h"
 #include "k_scatter.h"
 
 typedef struct unpool {
@@ -33,9 +33,9 @@ static span pixels_of(const unpool *s, uint32_t dj)
 
 /* One function of this for both kernels: add_to is much code. */
 static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
-                     uint32_t terms, uint32_t rows, uint32_t columns)
+                     uint32_t count, uint32_t rows, uint32_t columns)
 {
-    add_to(out, STEP(out_row), a, STEP(a_row), STEP(a_step), b, STEP(b_step), terms, rows, columns);
+    add_to(out, STEP(out_row), a, STEP(a_row), STEP(a_step), b, STEP(b_step), count, rows, columns);
 }
 
 static void clear(T *out, size_t count)
@@ -45,25 +45,60 @@ static void clear(T *out, size_t count)
     }
 }
 
+/* Adds what pixels first .. end-1 of a row of y bring to `rows` rows of the weight from `at` on, all of which see them. */
+static void add_pixels(T *out, const T *x, const T *row, const unpool *s, uint32_t at, uint32_t rows, uint32_t first, uint32_t end)
+{
+    const uint32_t dj = at / s->cg, c = at - dj * s->cg;
+    if (first < end && rows != 0u) {
+        add_rows(out, s->fg, x + (size_t)(first * s->sw + dj * s->dw - s->pw) * s->cg + c, 1u, (size_t)s->sw * s->cg,
+                 row + (size_t)first * s->fg, s->fg, end - first, rows, s->fg);
+    }
+}
+
+/* A line of y for `rows` rows of the weight, of one row of taps, from number `at` of that on: the pixels that all of them see
+ * together, and before and after them for each tap those that not all see. */
+static void add_line(T *out, const T *x, const T *row, const unpool *s, uint32_t at, uint32_t rows)
+{
+    const uint32_t last = (at + rows - 1u) / s->cg;
+    const span left = pixels_of(s, at / s->cg), right = pixels_of(s, last);
+    const uint32_t middle = left.first, end = right.first + right.count > middle ? right.first + right.count : middle;
+    for (uint32_t side = 0; side < 3u; side++) {
+        if (side == 1u) {
+            add_pixels(out, x, row, s, at, rows, middle, end);
+            continue;
+        }
+        for (uint32_t from = at, to; from < at + rows && last != at / s->cg; from = to) {
+            const uint32_t dj = from / s->cg;
+            const span own = pixels_of(s, dj);
+            const uint32_t stop = own.first + own.count;
+            to = (dj + 1u) * s->cg < at + rows ? (dj + 1u) * s->cg : at + rows;
+            if (side == 0u) {
+                add_pixels(out + (size_t)(from - at) * s->fg, x, row, s, from, to - from, own.first, stop < middle ? stop : middle);
+            } else {
+                add_pixels(out + (size_t)(from - at) * s->fg, x, row, s, from, to - from, own.first > end ? own.first : end, stop);
+            }
+        }
+    }
+}
+
 void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_UNPOOL_GRAD_W_P_X];
     T *row = p[LZD_UNPOOL_GRAD_W_P_ROW], *out = p[LZD_UNPOOL_GRAD_W_P_OUT];
     const unpool *s = (const unpool *)v;
     const pool by = pool_of(s);
-    const size_t f = s->fg, step = (size_t)s->sw * s->cg;
-    clear(out, (end - begin) * f);
+    clear(out, (end - begin) * (size_t)s->fg);
     for (uint32_t line = 0; line < s->n * s->oh; line++) {
         const uint32_t n = line / s->oh, top = (line - n * s->oh) * s->sh - s->ph; /* below 0 it wraps */
         scatter_row(row, p[LZD_UNPOOL_GRAD_W_P_POOLED], p[LZD_UNPOOL_GRAD_W_P_INDEX], &by, line);
         for (uint32_t k = begin, rows; k < end; k += rows) {
-            const uint32_t tap = k / s->cg, c = k - tap * s->cg, di = tap / s->kw, dj = tap - di * s->kw;
+            const uint32_t run = s->dw == 1u ? s->kw * s->cg : s->cg; /* rows that are contiguous in x */
+            const uint32_t left = run - k % run, tap = k / s->cg, di = tap / s->kw;
+            rows = end - k < left ? end - k : left;
             const uint32_t at = top + di * s->dh;
-            const span j = pixels_of(s, dj);
-            rows = end - k < s->cg - c ? end - k : s->cg - c;
-            if (at < s->h && j.count != 0u) {
-                const T *a = x + (((size_t)n * s->h + at) * s->w + (j.first * s->sw + dj * s->dw - s->pw)) * s->cg + c;
-                add_rows(out + (k - begin) * f, f, a, 1u, step, row + j.first * f, f, j.count, rows, s->fg);
+            if (at < s->h) {
+                const T *line_of_x = x + ((size_t)n * s->h + at) * s->w * s->cg;
+                add_line(out + (k - begin) * s->fg, line_of_x, row, s, (tap - di * s->kw) * s->cg + k - tap * s->cg, rows);
             }
         }
     }
@@ -73,8 +108,19 @@ void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
 static void add_taps(T *x, const T *row, const T *weight, T *turned, const unpool *s)
 {
     const size_t f = s->fg, c = s->cg;
+#if defined(PANEL_TERMS)
+    T panel[PANEL_TERMS * PANEL_COLUMNS]; /* or there, where they fit */
+#endif
     for (uint32_t dj = 0; dj < s->kw; dj++, weight += c * f) {
         const span j = pixels_of(s, dj);
+#if defined(PANEL_TERMS)
+        if (f <= PANEL_TERMS && c <= PANEL_COLUMNS) {
+            turn(panel, weight, STEP(f), s->fg, s->cg, (s->cg + LANES - 1u) / LANES);
+            add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u, panel,
+                     PANEL_COLUMNS, s->fg, j.count, s->cg);
+            continue;
+        }
+#endif
         for (size_t k = 0; k < f; k++) {
             for (size_t q = 0; q < c; q++) {
                 turned[k * c + q] = weight[q * f + k];
