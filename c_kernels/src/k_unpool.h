@@ -45,38 +45,24 @@ static void clear(T *out, size_t count)
     }
 }
 
-/* Adds what pixels first .. end-1 of a row of y bring to `rows` rows of the weight from `at` on, all of which see them. */
-static void add_pixels(T *out, const T *x, const T *row, const unpool *s, uint32_t at, uint32_t rows, uint32_t first, uint32_t end)
-{
-    const uint32_t dj = at / s->cg, c = at - dj * s->cg;
-    if (first < end && rows != 0u) {
-        add_rows(out, s->fg, x + (size_t)(first * s->sw + dj * s->dw - s->pw) * s->cg + c, 1u, (size_t)s->sw * s->cg,
-                 row + (size_t)first * s->fg, s->fg, end - first, rows, s->fg);
-    }
-}
-
 /* A line of y for `rows` rows of the weight, of one row of taps, from number `at` of that on: the pixels that all of them see
- * together, and before and after them for each tap those that not all see. */
+ * together, and those at the sides one by one, each for the rows that see it. */
 static void add_line(T *out, const T *x, const T *row, const unpool *s, uint32_t at, uint32_t rows)
 {
-    const uint32_t last = (at + rows - 1u) / s->cg;
-    const span left = pixels_of(s, at / s->cg), right = pixels_of(s, last);
-    const uint32_t middle = left.first, end = right.first + right.count > middle ? right.first + right.count : middle;
-    for (uint32_t side = 0; side < 3u; side++) {
-        if (side == 1u) {
-            add_pixels(out, x, row, s, at, rows, middle, end);
-            continue;
-        }
-        for (uint32_t from = at, to; from < at + rows && last != at / s->cg; from = to) {
-            const uint32_t dj = from / s->cg;
-            const span own = pixels_of(s, dj);
-            const uint32_t stop = own.first + own.count;
-            to = (dj + 1u) * s->cg < at + rows ? (dj + 1u) * s->cg : at + rows;
-            if (side == 0u) {
-                add_pixels(out + (size_t)(from - at) * s->fg, x, row, s, from, to - from, own.first, stop < middle ? stop : middle);
-            } else {
-                add_pixels(out + (size_t)(from - at) * s->fg, x, row, s, from, to - from, own.first > end ? own.first : end, stop);
-            }
+    const uint32_t cg = s->cg, last = at + rows;
+    const span left = pixels_of(s, at / cg), right = pixels_of(s, (last - 1u) / cg);
+    const uint32_t end = left.first + left.count, stop = right.first + right.count;
+    for (uint32_t j = right.first, count; j < end; j += count) {
+        const bool all = j >= left.first && j < stop;
+        const uint32_t place = j * s->sw; /* tap dj reads place + dj * dw - pw */
+        const uint32_t low = all || place >= s->pw ? 0u : (s->pw - place + s->dw - 1u) / s->dw;
+        const uint32_t high = all ? s->kw : (s->w + s->pw - place + s->dw - 1u) / s->dw;
+        const uint32_t from = low * cg > at ? low * cg : at, to = high * cg < last ? high * cg : last;
+        count = all ? stop - j : 1u;
+        if (from < to) {
+            const uint32_t dj = from / cg;
+            add_rows(out + (size_t)(from - at) * s->fg, s->fg, x + (size_t)(place + dj * s->dw - s->pw) * cg + (from - dj * cg), 1u,
+                     (size_t)s->sw * cg, row + (size_t)j * s->fg, s->fg, count, to - from, s->fg);
         }
     }
 }

@@ -20,6 +20,7 @@ from lazydiff.memory.placement.place import alive_bytes
 
 LONG_BLOCK = 256  # elements
 HIGH_TILE = 8  # rows
+MOST_TILES = 16  # are tried, where fewer are better
 
 
 def faster(
@@ -32,8 +33,8 @@ def faster(
     alive = alive_bytes(lives.intervals, lives.steps)
     found = []
     for at, unit in enumerate(lives.order):
-        high = _higher(unit.calls)
-        for calls in ([_longer(c) for c in high], high, [_longer(c) for c in unit.calls]):
+        tried = [_higher(unit.calls, rows) for rows in _heights(unit.calls)]
+        for calls in [each for high in tried for each in ([_longer(c) for c in high], high)]:
             more = _passing_bytes(calls, unit_bytes) - _passing_bytes(unit.calls, unit_bytes)
             if more and alive[at] + more <= room_bytes:
                 found.append((sum(map(work, unit.calls)), at, calls))
@@ -69,14 +70,29 @@ def _longer(call: Call) -> Call:
     return replace(call, writes=[*call.writes[:-1], scratch], program=replace(program, block=block))
 
 
-def _higher(calls: list[Call]) -> list[Call]:
-    """The calls with a high tile, if they are a product and the map that eats its tile; else as they are."""
+def _heights(calls: list[Call]) -> list[int]:
+    """Rows to try for the tile, the best first; the last changes nothing.
+
+    A kernel with scratch makes the same values in it for each tile again, so the fewer tiles the better.
+    """
     product, user = calls[0], calls[-1]
     if len(calls) != 2 or product.program or user.program is None or user.program.tile == NO_TILE:
-        return calls
-    tile, rows = product.writes[0], min(HIGH_TILE, KERNELS[product.kernel].row_count(product.attrs))
+        return [0]
+    kernel = KERNELS[product.kernel]
+    rows = kernel.row_count(product.attrs)
+    if all(o.mode != "scratch" for o in kernel.operands):
+        return [min(HIGH_TILE, rows), 0]
+    fewer = [-(-rows // parts) for parts in range(1, MOST_TILES)]
+    return [*[r for r in fewer if r > product.tile_rows], 0]
+
+
+def _higher(calls: list[Call], rows: int) -> list[Call]:
+    """The product's call with so many rows a tile, if these are more, and that of the map that eats it."""
+    product, user = calls[0], calls[-1]
     if rows <= product.tile_rows:
         return calls
+    assert user.program is not None
+    tile = user.reads[user.program.tile]
     high = replace(tile, elements=tile.elements // product.tile_rows * rows)
-    reads = [high if v is tile else v for v in user.reads]
-    return [replace(product, writes=[high], tile_rows=rows), replace(user, reads=reads)]
+    writes, reads = ([high if v is tile else v for v in some] for some in (product.writes, user.reads))
+    return [replace(product, writes=writes, tile_rows=rows), replace(user, reads=reads)]
