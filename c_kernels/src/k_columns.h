@@ -143,7 +143,11 @@ LZD_INLINE void add_to(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row, p
     do { \
         const uint32_t at = first, all = full, some = rest; \
         const part m = part_of(lanes); \
-        EACH_ROW(rows, HIGH(all, some), SOME_ROWS) \
+        if (all + some == 1u && rows == 5u) { /* a row of taps of one channel, often */ \
+            SOME_ROWS(0u, 5u); \
+        } else { \
+            EACH_ROW(rows, HIGH(all, some), SOME_ROWS) \
+        } \
     } while (0)
     FOR_COLUMNS(columns, 2u, BLOCK)
 #undef BLOCK

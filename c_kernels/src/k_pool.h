@@ -1,60 +1,10 @@
 /* Pooling by index, channels last; contracts in lzd_attrs.h. x (n,h,w,c), y and index (n,oh,ow,c). An index is read from
  * memory, so it is checked: a tap that the window does not have, or that lies outside the input, counts as none. */
 #include "k_scatter.h"
-#include "k_vector.h"
 #include "k_window.h"
 
 typedef char pool_is_the_attributes[LZD_POOL_GATHER_N == 0 && LZD_POOL_GATHER_OW == 5 && LZD_POOL_GATHER_PW == 11 &&
                                     sizeof(pool) == 48 ? 1 : -1];
-
-/* Channels from c on, as many as a vector holds: how many, and which lanes. */
-typedef struct channels {
-    uint32_t count;
-    part m;
-} channels;
-
-LZD_INLINE channels channels_from(uint32_t c, uint32_t all)
-{
-    const uint32_t count = all - c < LANES ? all - c : LANES;
-    const channels f = {count, part_of(count)};
-    return f;
-}
-
-LZD_INLINE V load_some(const T *p, channels f) { return f.count == LANES ? v_load(p) : v_load_part(p, f.m); }
-
-LZD_INLINE void store_some(T *p, V a, channels f)
-{
-    if (f.count == LANES) {
-        v_store(p, a);
-    } else {
-        v_store_part(p, a, f.m);
-    }
-}
-
-/* Bytes as numbers. */
-LZD_INLINE V load_bytes(const uint8_t *p, channels f)
-{
-    T each[LANES] = {0};
-    if (f.count == LANES) {
-        for (uint32_t k = 0; k < LANES; k++) {
-            each[k] = (T)p[k];
-        }
-    } else {
-        for (uint32_t k = 0; k < f.count; k++) {
-            each[k] = (T)p[k];
-        }
-    }
-    return v_load(each);
-}
-
-LZD_INLINE void store_bytes(uint8_t *p, V a, channels f)
-{
-    T each[LANES];
-    v_store(each, a);
-    for (uint32_t k = 0; k < f.count; k++) {
-        p[k] = (uint8_t)each[k];
-    }
-}
 
 void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
@@ -67,7 +17,7 @@ void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, uint32_t be
         for (uint32_t j = 0; j < s->ow; j++) {
             const range taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
             for (uint32_t c = 0; c < s->c; c += LANES) {
-                const channels f = channels_from(c, s->c);
+                const channels_part f = channels_from(c, s->c);
                 V best = v_zero(), at = v_all((T)255); /* no tap yet */
                 bool first = true;
                 for (uint32_t di = rows.begin; di < rows.end; di++) {
@@ -100,7 +50,7 @@ void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uint32_t begin
             if (few) {
                 const range rows = inside(s->kh, 1u, i * s->sh, s->ph, s->h), taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
                 for (uint32_t c = 0; c < s->c; c += LANES) {
-                    const channels f = channels_from(c, s->c);
+                    const channels_part f = channels_from(c, s->c);
                     const V at = load_bytes(index, f);
                     V found = v_zero();
                     for (uint32_t di = rows.begin; di < rows.end; di++) {

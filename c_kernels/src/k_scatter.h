@@ -2,18 +2,73 @@
 #ifndef K_SCATTER_H
 #define K_SCATTER_H
 
-#include "lzd_attrs.h"
+#include "k_vector.h"
+#include "k_window.h"
 
 typedef struct pool {
     uint32_t n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw;
 } pool;
 
-/* out[c] += a[c] where tap at[c] is chosen. Elsewhere 0 is added, which changes no sum that began with 0, and is no jump. */
-LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t tap, uint32_t channels)
+/* Channels from c on, as many as a vector holds: how many, and which lanes. */
+typedef struct channels_part {
+    uint32_t count;
+    part m;
+} channels_part;
+
+LZD_INLINE channels_part channels_from(uint32_t c, uint32_t all)
 {
-    for (uint32_t c = 0; c < channels; c++) {
-        const T other = 0, chosen = a[c];
-        out[c] += at[c] == tap ? chosen : other;
+    const uint32_t count = all - c < LANES ? all - c : LANES;
+    const channels_part f = {count, part_of(count)};
+    return f;
+}
+
+LZD_INLINE V load_some(const T *p, channels_part f) { return f.count == LANES ? v_load(p) : v_load_part(p, f.m); }
+
+LZD_INLINE void store_some(T *p, V a, channels_part f)
+{
+    if (f.count == LANES) {
+        v_store(p, a);
+    } else {
+        v_store_part(p, a, f.m);
+    }
+}
+
+/* Bytes as numbers. */
+LZD_INLINE V load_bytes(const uint8_t *p, channels_part f)
+{
+    T each[LANES] = {0};
+    if (f.count == LANES) {
+        for (uint32_t k = 0; k < LANES; k++) {
+            each[k] = (T)p[k];
+        }
+    } else {
+        for (uint32_t k = 0; k < f.count; k++) {
+            each[k] = (T)p[k];
+        }
+    }
+    return v_load(each);
+}
+
+LZD_INLINE void store_bytes(uint8_t *p, V a, channels_part f)
+{
+    T each[LANES];
+    v_store(each, a);
+    for (uint32_t k = 0; k < f.count; k++) {
+        p[k] = (uint8_t)each[k];
+    }
+}
+
+/* What channels of a row of windows bring to their taps of number `first` .. first+kw-1, beside each other in out. Where a tap is
+ * not chosen 0 is added, which changes no sum that began with 0, and is no jump. */
+LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first, range taps, uint32_t channels)
+{
+    for (uint32_t c = 0; c < channels; c += LANES) {
+        const channels_part f = channels_from(c, channels);
+        const V chosen = load_bytes(at + c, f), from = load_some(a + c, f);
+        for (uint32_t dj = taps.begin; dj < taps.end; dj++) {
+            T *to = out + (size_t)dj * channels + c;
+            store_some(to, v_add(load_some(to, f), v_pick(v_equal(chosen, v_all((T)(first + dj))), from, v_zero())), f);
+        }
     }
 }
 
@@ -30,12 +85,8 @@ static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s,
         const T *a = y + ((size_t)n * s->oh + i) * s->ow * s->c;
         const uint8_t *at = index + ((size_t)n * s->oh + i) * s->ow * s->c;
         for (uint32_t j = 0; j < s->ow; j++, a += s->c, at += s->c) {
-            for (uint32_t dj = 0; dj < s->kw; dj++) {
-                const uint32_t q = j * s->sw + dj - s->pw; /* below 0 it wraps */
-                if (q < s->w) {
-                    add_chosen(out + (size_t)q * s->c, a, at, first + dj, s->c);
-                }
-            }
+            const range taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
+            add_chosen(out + (STEP(j * s->sw) - STEP(s->pw)) * STEP(s->c), a, at, first, taps, s->c);
         }
     }
 }

@@ -90,42 +90,30 @@ void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
     }
 }
 
-/* One row of taps of a row of y, whose first output pixel reads x[0]. `turned` is scratch for a tap's weights, (fg,cg). */
-static void add_taps(T *x, const T *row, const T *weight, T *turned, const unpool *s)
+/* One row of taps of a row of y, whose first output pixel reads x[0]. `turned` has the weights of each tap as (fg,cg), rows of
+ * `wide` numbers; NULL: each is turned into `scratch` when it is needed. */
+static void add_taps(T *x, const T *row, const T *weight, const T *turned, size_t wide, T *scratch, const unpool *s)
 {
     const size_t f = s->fg, c = s->cg;
-#if defined(PANEL_TERMS)
-    T panel[PANEL_TERMS * PANEL_COLUMNS]; /* or there, where they fit */
-#endif
     for (uint32_t dj = 0; dj < s->kw; dj++, weight += c * f) {
         const span j = pixels_of(s, dj);
-#if defined(PANEL_TERMS)
-        if (f <= PANEL_TERMS && c <= PANEL_COLUMNS) {
-            turn(panel, weight, STEP(f), s->fg, s->cg, (s->cg + LANES - 1u) / LANES);
-            add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u, panel,
-                     PANEL_COLUMNS, s->fg, j.count, s->cg);
-            continue;
-        }
-#endif
-        for (size_t k = 0; k < f; k++) {
+        for (size_t k = 0; turned == NULL && k < f; k++) {
             for (size_t q = 0; q < c; q++) {
-                turned[k * c + q] = weight[q * f + k];
+                scratch[k * c + q] = weight[q * f + k];
             }
         }
-        add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u, turned, c, s->fg,
-                 j.count, s->cg);
+        add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u,
+                 turned != NULL ? turned + dj * f * wide : scratch, turned != NULL ? wide : c, s->fg, j.count, s->cg);
     }
 }
 
 /* Rows of y from the last one up: for each row of x its taps then come in their order. */
-void SUFFIX(lzd_k_unpool_grad_x)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+static void unpool_grad_x(void *const *p, const unpool *s, const T *turned, size_t line_of_turned)
 {
     T *row = p[LZD_UNPOOL_GRAD_X_P_ROW], *out = p[LZD_UNPOOL_GRAD_X_P_OUT];
     const T *weight = p[LZD_UNPOOL_GRAD_X_P_WEIGHT];
-    const unpool *s = (const unpool *)v;
     const pool by = pool_of(s);
     const size_t wide = (size_t)s->w * s->cg, taps = (size_t)s->kw * s->cg * s->fg;
-    (void)begin, (void)end;
     clear(out, s->n * s->h * wide);
     for (uint32_t line = s->n * s->oh; line-- > 0u;) {
         const uint32_t n = line / s->oh, top = (line - n * s->oh) * s->sh - s->ph; /* below 0 it wraps */
@@ -133,8 +121,38 @@ void SUFFIX(lzd_k_unpool_grad_x)(void *const *p, const uint32_t *v, uint32_t beg
         for (uint32_t di = 0; di < s->kh; di++) {
             const uint32_t at = top + di * s->dh;
             if (at < s->h) {
-                add_taps(out + ((size_t)n * s->h + at) * wide, row, weight + di * taps, row + (size_t)s->ow * s->fg, s);
+                const T *from = turned != NULL ? turned + (size_t)di * s->kw * s->fg * line_of_turned : NULL;
+                add_taps(out + ((size_t)n * s->h + at) * wide, row, weight + di * taps, from, line_of_turned,
+                         row + (size_t)s->ow * s->fg, s);
             }
         }
     }
+}
+
+#if defined(PANEL_TERMS)
+enum { TURNED = 512 }; /* terms of all taps together, up to which they are turned once: 64 KiB of stack for AVX-512 */
+
+static void turn_and_unpool(void *const *p, const unpool *s)
+{
+    T turned[TURNED * PANEL_COLUMNS];
+    const T *weight = p[LZD_UNPOOL_GRAD_X_P_WEIGHT];
+    for (uint32_t tap = 0; tap < s->kh * s->kw; tap++) {
+        turn(turned + (size_t)tap * s->fg * PANEL_COLUMNS, weight + (size_t)tap * s->cg * s->fg, STEP(s->fg), s->fg, s->cg,
+             (s->cg + LANES - 1u) / LANES);
+    }
+    unpool_grad_x(p, s, turned, PANEL_COLUMNS);
+}
+#endif
+
+void SUFFIX(lzd_k_unpool_grad_x)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    const unpool *s = (const unpool *)v;
+    (void)begin, (void)end;
+#if defined(PANEL_TERMS)
+    if (s->cg <= PANEL_COLUMNS && s->fg % SIDE == 0u && (uint64_t)s->kh * s->kw * s->fg <= TURNED) {
+        turn_and_unpool(p, s);
+        return;
+    }
+#endif
+    unpool_grad_x(p, s, NULL, 0u);
 }
