@@ -1,5 +1,6 @@
 """Every op says what computes it, and so which ports have it."""
 
+import numpy as np
 import pytest
 
 import lazydiff as ld
@@ -35,6 +36,11 @@ def test_no_kernel_is_named_that_the_compiler_never_takes(monkeypatch):
     i = ld.input("i", (5,), ld.i32)
     key = ld.random_key("key", 3)
     ld.compile(f={"argmax": ld.argmax(x), "rows": ld.one_hot(i, 3), "drop": ld.dropout(x, 0.5, key)})
+    image, w = ld.input("image", (1, 4, 4, 1)), ld.param("w", np.ones((3, 3, 1, 2), np.float32))
+    feature = ld.max_pool2d(ld.conv2d(image, w, 1, 1), 2)
+    second = ld.param("second", np.ones((1, 1, 2, 2), np.float32))
+    pooled = ld.max_pool2d(ld.conv2d(feature, second), 2)
+    ld.compile(train=ld.train_step(ld.square(pooled).mean(), ld.sgd(0.1)))
     declared = {(op.name, k) for op in OPS.values() for k in op.kernels}
     assert seen <= declared
     assert {(o, k) for o, k in declared - seen if o != "next_key"} == set()

@@ -223,7 +223,8 @@ def test_inputs_that_are_no_batch_can_be_named():
 def test_every_op_without_a_rule_is_a_leaf_or_is_gone_by_then():
     gone = {"stop_gradient", "custom", "no_derivative"}  # simplify takes them away
     free = {"uniform", "next_key"}  # their key never depends on a batch
+    later = {"unpool_grad_w", "unpool_grad_x"}  # passes/unpool.py makes them of what is split already
     without = {n for n, op in OPS.items() if op.opcode is None and op.expansion is None and op.kind != "leaf"} - set(
         RULES
     )
-    assert without == gone | free
+    assert without == gone | free | later
