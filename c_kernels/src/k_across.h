@@ -95,14 +95,7 @@ LZD_INLINE void add_panel(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row
                           uint32_t rows, uint32_t full, uint32_t rest, part m, bool from_zero)
 {
     const terms t = {a, panel, a_row, a_step, PANEL_COLUMNS, 0u, count};
-    V sum[MAX_SUMS];
-    if (from_zero) {
-        clear_sums(sum, rows * (full + rest));
-    } else {
-        load_sums(sum, out, out_row, rows, full, rest, m);
-    }
-    add_terms(sum, t, rows, full + rest, 0u, m, false);
-    store_sums(out, out_row, sum, rows, full, rest, m);
+    sum_block(out, out_row, t, rows, full, rest, m, true, from_zero);
 }
 #endif
 

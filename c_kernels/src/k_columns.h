@@ -126,6 +126,20 @@ LZD_INLINE void store_sums(T *out, ptrdiff_t row, const V *sum, uint32_t rows, u
     }
 }
 
+/* A block of sums, from 0 or from what lies in out. `padded`: b has whole vectors of columns. */
+LZD_INLINE void sum_block(T *out, ptrdiff_t out_row, terms t, uint32_t rows, uint32_t full, uint32_t rest, part m, bool padded,
+                          bool from_zero)
+{
+    V sum[MAX_SUMS];
+    if (from_zero) {
+        clear_sums(sum, rows * (full + rest));
+    } else {
+        load_sums(sum, out, out_row, rows, full, rest, m);
+    }
+    add_terms(sum, t, rows, padded ? full + rest : full, padded ? 0u : rest, m, false);
+    store_sums(out, out_row, sum, rows, full, rest, m);
+}
+
 /* out[r][j] = fma(a[r * a_row + i * a_step], b[i * b_step + j], itself), i = 0 .. count-1, for `rows` r and `columns` j. */
 LZD_INLINE void add_to(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row, ptrdiff_t a_step, const T *b, ptrdiff_t b_step,
                        uint32_t count, uint32_t rows, uint32_t columns)
@@ -133,11 +147,7 @@ LZD_INLINE void add_to(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row, p
 #define SOME_ROWS(r, several) \
     do { \
         const terms t = {a + STEP(r) * a_row, b + at, a_row, a_step, b_step, 1, count}; \
-        T *to = out + STEP(r) * out_row + at; \
-        V sum[MAX_SUMS]; \
-        load_sums(sum, to, out_row, several, all, some, m); \
-        add_terms(sum, t, several, all, some, m, false); \
-        store_sums(to, out_row, sum, several, all, some, m); \
+        sum_block(out + STEP(r) * out_row + at, out_row, t, several, all, some, m, false, false); \
     } while (0)
 #define BLOCK(first, full, rest, lanes) \
     do { \

@@ -61,6 +61,4 @@ ONCE range all_inside(const axis *a, uint32_t count)
     return r;
 }
 
-LZD_INLINE uint32_t length(range r) { return r.begin < r.end ? r.end - r.begin : 0u; }
-
 #endif

@@ -24,10 +24,7 @@ LZD_INLINE void product_block(T *out, const factors *x, uint32_t row, uint32_t f
                               uint32_t rest, part m)
 {
     const terms t = {x->a + STEP(row) * x->a_row, x->b + STEP(first) * x->b_column, x->a_row, x->a_step, x->b_step, x->b_column, x->k};
-    V sum[MAX_SUMS];
-    clear_sums(sum, rows * (full + rest));
-    add_terms(sum, t, rows, full, rest, m, false);
-    store_sums(out + (size_t)row * x->n + first, STEP(x->n), sum, rows, full, rest, m);
+    sum_block(out + (size_t)row * x->n + first, STEP(x->n), t, rows, full, rest, m, false, true);
 }
 
 #if defined(PANEL_TERMS)

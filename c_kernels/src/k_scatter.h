@@ -72,14 +72,18 @@ LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first
     }
 }
 
+static void clear(T *out, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        out[k] = 0;
+    }
+}
+
 /* Row `row` of the n * h rows, (w, c), into out. y and index (n,oh,ow,c). */
 static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s, uint32_t row)
 {
-    const size_t wide = (size_t)s->w * s->c;
     const uint32_t n = row / s->h, low = row - n * s->h + s->ph; /* tap di of window row i sees it if i * sh + di = low */
-    for (size_t k = 0; k < wide; k++) {
-        out[k] = 0;
-    }
+    clear(out, (size_t)s->w * s->c);
     for (uint32_t i = low < s->kh ? 0u : (low - s->kh) / s->sh + 1u; i < s->oh && i * s->sh <= low; i++) {
         const uint32_t first = (low - i * s->sh) * s->kw; /* the number of the first tap of that row */
         const T *a = y + ((size_t)n * s->oh + i) * s->ow * s->c;

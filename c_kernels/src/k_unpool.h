@@ -16,20 +16,8 @@ static pool pool_of(const unpool *s)
     return p;
 }
 
-/* The output pixels of a row whose input pixel exists at one tap: their first, and how many. */
-typedef struct span {
-    uint32_t first, count;
-} span;
-
-static span pixels_of(const unpool *s, uint32_t dj)
-{
-    const uint32_t left = dj * s->dw, end = s->w + s->pw;
-    const uint32_t first = left < s->pw ? (s->pw - left + s->sw - 1u) / s->sw : 0u;
-    uint32_t last = end > left ? (end - left + s->sw - 1u) / s->sw : 0u;
-    last = last < s->ow ? last : s->ow;
-    const span found = {first, last > first ? last - first : 0u};
-    return found;
-}
+/* The output pixels of a row whose input pixel exists at one tap. */
+static range seen_by(const unpool *s, uint32_t dj) { return inside(s->ow, s->sw, dj * s->dw, s->pw, s->w); }
 
 /* One function of this for both kernels: add_to is much code. */
 static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
@@ -38,27 +26,19 @@ static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_
     add_to(out, STEP(out_row), a, STEP(a_row), STEP(a_step), b, STEP(b_step), count, rows, columns);
 }
 
-static void clear(T *out, size_t count)
-{
-    for (size_t k = 0; k < count; k++) {
-        out[k] = 0;
-    }
-}
-
 /* A line of y for `rows` rows of the weight, of one row of taps, from number `at` of that on: the pixels that all of them see
  * together, and those at the sides one by one, each for the rows that see it. */
 static void add_line(T *out, const T *x, const T *row, const unpool *s, uint32_t at, uint32_t rows)
 {
     const uint32_t cg = s->cg, last = at + rows;
-    const span left = pixels_of(s, at / cg), right = pixels_of(s, (last - 1u) / cg);
-    const uint32_t end = left.first + left.count, stop = right.first + right.count;
-    for (uint32_t j = right.first, count; j < end; j += count) {
-        const bool all = j >= left.first && j < stop;
+    const range left = seen_by(s, at / cg), right = seen_by(s, (last - 1u) / cg);
+    for (uint32_t j = right.begin, count; j < left.end; j += count) {
+        const bool all = j >= left.begin && j < right.end;
         const uint32_t place = j * s->sw; /* tap dj reads place + dj * dw - pw */
         const uint32_t low = all || place >= s->pw ? 0u : (s->pw - place + s->dw - 1u) / s->dw;
         const uint32_t high = all ? s->kw : (s->w + s->pw - place + s->dw - 1u) / s->dw;
         const uint32_t from = low * cg > at ? low * cg : at, to = high * cg < last ? high * cg : last;
-        count = all ? stop - j : 1u;
+        count = all ? right.end - j : 1u;
         if (from < to) {
             const uint32_t dj = from / cg;
             add_rows(out + (size_t)(from - at) * s->fg, s->fg, x + (size_t)(place + dj * s->dw - s->pw) * cg + (from - dj * cg), 1u,
@@ -96,14 +76,14 @@ static void add_taps(T *x, const T *row, const T *weight, const T *turned, size_
 {
     const size_t f = s->fg, c = s->cg;
     for (uint32_t dj = 0; dj < s->kw; dj++, weight += c * f) {
-        const span j = pixels_of(s, dj);
+        const range j = seen_by(s, dj);
         for (size_t k = 0; turned == NULL && k < f; k++) {
             for (size_t q = 0; q < c; q++) {
                 scratch[k * c + q] = weight[q * f + k];
             }
         }
-        add_rows(x + (size_t)(j.first * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.first * f, f, 1u,
-                 turned != NULL ? turned + dj * f * wide : scratch, turned != NULL ? wide : c, s->fg, j.count, s->cg);
+        add_rows(x + (size_t)(j.begin * s->sw + dj * s->dw - s->pw) * c, s->sw * c, row + j.begin * f, f, 1u,
+                 turned != NULL ? turned + dj * f * wide : scratch, turned != NULL ? wide : c, s->fg, length(j), s->cg);
     }
 }
 

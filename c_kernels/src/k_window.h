@@ -8,6 +8,8 @@ typedef struct range {
     uint32_t begin, end;
 } range;
 
+LZD_INLINE uint32_t length(range r) { return r.begin < r.end ? r.end - r.begin : 0u; }
+
 /* The least whole number that is not below a / step; most steps are 1, and large cores divide slowly. */
 LZD_INLINE uint32_t steps_to(uint32_t a, uint32_t step)
 {
