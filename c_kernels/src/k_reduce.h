@@ -1,5 +1,5 @@
 /* Reductions over the middle axis of (outer, red, inner); contracts in lzd_attrs.h. */
-#include "lzd_attrs.h"
+#include "k_columns.h"
 
 /* GCC would take a loop of eight apart into scalars before its vectoriser sees it. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -36,6 +36,41 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
     return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
+#if LZD_SMALL
+LZD_INLINE void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
+{
+    for (uint32_t i = 0; i < columns; i++) {
+        out[i] = 0;
+    }
+    for (uint32_t r = 0; r < rows; r++, x += columns) {
+        for (uint32_t i = 0; i < columns; i++) {
+            out[i] += x[i];
+        }
+    }
+}
+#else
+/* The sums of some columns, which stay in registers. */
+LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint32_t full, uint32_t rest, part m)
+{
+    V sum[MAX_SUMS];
+    clear_sums(sum, full + rest);
+    ONE_BY_ONE for (uint32_t r = 0; r < rows; r++, x += row) {
+        UNROLL for (uint32_t v = 0; v < full + rest; v++) {
+            sum[v] = v_add(sum[v], v < full ? v_load(x + v * LANES) : v_load_part(x + v * LANES, m));
+        }
+    }
+    store_sums(out, 0, sum, 1u, full, rest, m);
+}
+
+/* out[i] = the sum of x[r][i] over r ascending, from 0. */
+static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
+{
+#define BLOCK(first, full, rest, lanes) sum_some(out + (first), x + (first), rows, STEP(columns), full, rest, part_of(lanes))
+    FOR_COLUMNS(columns, 4u, BLOCK)
+#undef BLOCK
+}
+#endif
+
 void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {
     const T *x = p[LZD_REDUCE_SUM_P_X]; /* (outer, red, inner) */
@@ -47,14 +82,7 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
             *out = sum_lanes(x, red, (size_t)(outer - o - 1u) * red);
             continue;
         }
-        for (uint32_t i = 0; i < inner; i++) {
-            out[i] = 0;
-        }
-        for (uint32_t r = 0; r < red; r++) {
-            for (uint32_t i = 0; i < inner; i++) {
-                out[i] += x[(size_t)r * inner + i];
-            }
-        }
+        sum_rows(out, x, red, inner);
     }
 }
 
