@@ -27,6 +27,7 @@ from lazydiff.passes.split_batch import Batch
 from lazydiff.plan.model import Plan
 
 RETRIES = 4  # placements may need more than the contention bound: so often the budget of a schedule is lowered
+SPARE = 1024  # without a budget, faster kernels may cost this part of the bytes, and no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,11 @@ def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Ch
 
 
 def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
-    """The plan, with faster kernels where their scratch fits the room, or what the plan takes anyway."""
+    """The plan, with faster kernels where their scratch fits the room, or about what the plan takes anyway."""
     fast = [(c.entry, c.lives) for c in choices]
     if not prepared.ram.names:
-        room = max([prepared.room if prepared.ram.limited else 0, *(c.lives.placed().height for c in choices)])
+        least = max(c.lives.placed().height for c in choices)
+        room = max(prepared.room, least) if prepared.ram.limited else least + least // SPARE
         fast = [faster(*each, room, prepared.unit, lambda wide: wide.placed().height <= room) for each in fast]
     elif max(prepared.beyond([c.lives for c in choices])) <= 0:
         for n, each in enumerate(fast):

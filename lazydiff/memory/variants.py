@@ -1,4 +1,4 @@
-"""Longer blocks of maps and higher tiles of products where they have room: the same bits sooner, never a byte more.
+"""Longer blocks of maps and higher tiles of products where they have room: the same bits sooner, in the bytes that are there.
 
 An instruction of a map costs about as much as 64 elements of it whatever the block, so four times the elements a block
 take most of that away; beyond, the temporaries of a long program would leave the first cache. A product of a row or two

@@ -43,6 +43,21 @@ def test_long_blocks_are_taken_with_room_and_give_the_same_bits_and_no_byte_more
     assert trained(plain) == trained(free) == trained(roomy)
 
 
+def test_without_a_budget_high_tiles_may_cost_a_thousandth(monkeypatch):
+    x, y = ld.input("x", (2048, 300)), ld.input("y", (2048, 64))
+    w = ld.param("w", np.zeros((300, 64), np.float32))
+    step = ld.train_step(ld.mse(x @ w, y), ld.sgd(0.1))
+
+    def tiles(plan):
+        return [s.tile_rows for s in plan.entries[0].steps if s.tile_rows]
+
+    free = ld.compile(train=step)
+    monkeypatch.setattr(fitting, "SPARE", 1 << 40)
+    least = ld.compile(train=step)
+    assert tiles(free) == [HIGH_TILE] > tiles(least)
+    assert least.ram_bytes < free.ram_bytes <= least.ram_bytes * 1025 // 1024
+
+
 @pytest.mark.parametrize("over", [0, 4000])
 def test_no_budget_is_exceeded_for_a_long_block(over):
     least = deep().ram_bytes + over
