@@ -1,4 +1,4 @@
-"""Longer blocks of maps and higher tiles of products where they have room: the same bits sooner, in the bytes that are there.
+"""Longer blocks of maps and higher tiles of products where there is room for them: the same bits sooner.
 
 An instruction of a map costs about as much as 64 elements of it whatever the block, so four times the elements a block
 take most of that away; beyond, the temporaries of a long program would leave the first cache. A product of a row or two
