@@ -51,7 +51,7 @@ def check(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Write a plan as a folder of C99."""
-    export_c(load(options.plan), options.folder, name=options.name)
+    export_c(load(options.plan), options.folder, name=options.name, maps=options.maps)
     print(f"wrote {options.folder}/: make -C {options.folder} test builds it and runs its self-test")
 
 
@@ -89,6 +89,12 @@ def main(arguments: list[str] | None = None) -> int:
     exporting = command("export", export)
     exporting.add_argument("folder")
     exporting.add_argument("--name", default="model", help="begins every C name (default: model)")
+    exporting.add_argument(
+        "--maps",
+        choices=("generated", "interpreted"),
+        default="generated",
+        help="elementwise programs: each a C loop (fast; the default), or data for one interpreter (least code)",
+    )
     command("doctor", doctor, plan=False)
     options = parser.parse_args(arguments)
     try:

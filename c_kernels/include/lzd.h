@@ -9,7 +9,7 @@
  * Rules:
  *  1. Nothing here allocates, keeps writable statics, recurses, or calls the C library (but memcpy and memset); lzd_threads_start does.
  *  2. The plan may be hostile: lzd_open checks every byte it will use and refuses; after LZD_OK no call reads or writes
- *     outside the plan and its blocks of RAM. The plan must stay unchanged and 8-byte aligned while the model is open.
+ *     outside the plan and its blocks of RAM. (A build with generated maps trusts the CRC to tell its own plan from others.) The plan must stay unchanged and 8-byte aligned while the model is open.
  *  3. An entry's inputs may share bytes with work space: write all inputs before each run. Its outputs stay until the next run.
  *  4. A call that fails leaves every parameter and state as it was.
  *  5. One model per thread at a time; different models are independent.
@@ -64,6 +64,7 @@ typedef enum lzd_status {
     LZD_ERROR_INPUT_FINITE, /* an input that must be finite holds a NaN or an infinity */
     LZD_ERROR_SIMD,         /* no kernels of that name in this library, or not for this machine */
     LZD_ERROR_THREADS,      /* no such number of threads, or the system gave no more */
+    LZD_ERROR_GENERATED,    /* this build holds generated code for another plan (export_c: maps="generated") */
     LZD_STATUS_COUNT
 } lzd_status;
 

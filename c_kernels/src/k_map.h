@@ -68,6 +68,7 @@ LZD_INLINE void find(const block *b, uint32_t number, slot *s)
     uint32_t operand = number;
     size_t element = b->at;
     s->stride = 1;
+    s->bit = 0; /* outside a window too */
     s->dtype = LZD_COMPUTE_DTYPE;
     if (number < m->n_in) {
         const uint32_t *item = m->inputs + number * (2u + m->rank);
@@ -110,7 +111,7 @@ static LZD_APART void run_block(const block *b, uint32_t n)
 {
     const uint32_t *const end = b->map.code + 2u * b->map.n_instr;
     for (const uint32_t *code = b->map.code; code < end; code += 2) {
-        const uint32_t op = code[0] & 0xFFu, arity = LZD_NAMED(lzd_op_arity)[op];
+        const uint32_t op = code[0] & 0xFFu, arity = LZD_ARITY(op);
         slot s[4]; /* the target and the arguments, whose numbers are a byte each */
         uint32_t numbers = code[0] >> 8 | code[1] << 24;
         for (uint32_t k = 0; k <= arity; k++, numbers >>= 8) {
@@ -128,19 +129,6 @@ static LZD_APART void run_block(const block *b, uint32_t n)
                     second->stride, (const T *)(const void *)third->at, third->stride, n);
         }
     }
-}
-
-/* How many of n elements from `column` on come before the next border of the innermost window (low, extent). */
-static uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t n)
-{
-    uint32_t left = window[0] - column;
-    if (column >= window[0]) {
-        left = window[0] + window[1] - column;
-        if (column - window[0] >= window[1]) {
-            return n;
-        }
-    }
-    return left < n ? left : n;
 }
 
 void SUFFIX(lzd_k_map)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)

@@ -32,6 +32,19 @@ static inline int32_t truncated(T a, int32_t low, int32_t high)
     return a != a ? 0 : a <= (T)low ? low : a >= (T)high ? high : (int32_t)a;
 }
 
+/* How many of n elements from `column` on come before the next border of the innermost window (low, extent). */
+static inline uint32_t before_border(const uint32_t *window, uint32_t column, uint32_t n)
+{
+    uint32_t left = window[0] - column;
+    if (column >= window[0]) {
+        left = window[0] + window[1] - column;
+        if (column - window[0] >= window[1]) {
+            return n;
+        }
+    }
+    return left < n ? left : n;
+}
+
 static const double zero = 0.0; /* what an input is outside its window, in every dtype */
 
 #endif

@@ -53,6 +53,9 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
         return LZD_ERROR_CRC;
     }
 #endif
+    if (lzd_generated_for != 0u && lzd_generated_for != h[H_CRC]) {
+        return LZD_ERROR_GENERATED;
+    }
     if (h[H_EXECUTOR] != LZD_EXECUTOR_BYTES || (h[H_ALIGN] != 8u && h[H_ALIGN] != 16u) || h[H_RAM] < LZD_EXECUTOR_BYTES) {
         return LZD_ERROR_HEADER;
     }

@@ -103,9 +103,8 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
     }
     for (uint32_t k = 0; k < m->n_instr; k++) {
         const uint32_t op = opcode(m, k), d = target(m, k);
-        CHECK(op < lzd_op_count && lzd_op_arity[op] != 0u, LZD_ERROR_KERNEL);
-        CHECK(op == OP_LOAD || op == OP_STORE || (dtype == F32 ? lzd_ops_f32[op] != NULL : lzd_ops_f64[op] != NULL), LZD_ERROR_KERNEL);
-        for (uint32_t a = 0; a < lzd_op_arity[op]; a++) {
+        CHECK(op < lzd_op_count && (lzd_op_kinds[op] >> dtype & 2u) != 0u, LZD_ERROR_KERNEL);
+        for (uint32_t a = 0; a < LZD_ARITY(op); a++) {
             const uint32_t s = argument(m, k, a);
             CHECK(s < slots && (written[s / 32u] >> s % 32u & 1u) != 0u, LZD_ERROR_STEP);
             const uint32_t kind = slot_dtype(m, s, dtype);
@@ -133,7 +132,7 @@ static bool in_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_
     }
     bool done = false;
     for (uint32_t k = 0; k < m->n_instr; k++) {
-        for (uint32_t a = 0; done && a < lzd_op_arity[opcode(m, k)]; a++) {
+        for (uint32_t a = 0; done && a < LZD_ARITY(opcode(m, k)); a++) {
             if (argument(m, k, a) == in) {
                 return false;
             }

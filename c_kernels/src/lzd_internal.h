@@ -91,10 +91,14 @@ static inline void lzd_no_threads(lzd_model *model) { (void)model; }
 /* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
 typedef void (*lzd_op_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n);
 typedef void (*lzd_op_f64)(double *d, const double *a, int32_t sa, const double *b, int32_t sb, const double *c, int32_t sc, uint32_t n);
-extern const uint8_t LZD_NAMED(lzd_op_arity)[];   /* by opcode number; 0: no such opcode */
+/* By opcode number: its arity (0: no such opcode), and 4 where this build has it in f32, 8 where in f64. */
+extern const uint8_t LZD_NAMED(lzd_op_kinds)[];
+#define LZD_ARITY(op) (LZD_NAMED(lzd_op_kinds)[op] & 3u)
 extern const uint32_t LZD_NAMED(lzd_op_count);    /* length of the three tables */
-extern const lzd_op_f32 LZD_NAMED(lzd_ops_f32)[]; /* NULL: not in this build */
+extern const lzd_op_f32 LZD_NAMED(lzd_ops_f32)[]; /* NULL: not in this build; not there at all where maps are generated */
 extern const lzd_op_f64 LZD_NAMED(lzd_ops_f64)[];
+/* The CRC of the one plan that this build's maps were generated from (lazydiff/export/c_maps.py); 0: an interpreter runs any. */
+extern const uint32_t LZD_NAMED(lzd_generated_for);
 enum { OP_LOAD = 1, OP_STORE = 2 };
 
 /* Counts of elements and bytes. Whatever does not fit 32 bits is as good as infinite, so there is no division here. */

@@ -31,6 +31,7 @@ const char *lzd_status_text(lzd_status status)
         "an input that must be finite holds a NaN or an infinity",
         "this library has no kernels of that name, or this machine can't run them",
         "the threads could not be started: their number is out of range, or the system gives no more",
+        "this build holds code that was generated for another plan",
     };
     return (unsigned)status < LZD_STATUS_COUNT ? texts[status] : "unknown status";
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from lazydiff.dtypes import Dtype, f64
+from lazydiff.export.c_maps import maps_of
 from lazydiff.export.sources import c_kernels_dir
 from lazydiff.export.tables import render_ops, render_table
 from lazydiff.kernels.opcodes import OPCODES, Opcode
@@ -18,24 +20,31 @@ _FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
 
 
-def tables_of(plan: Plan) -> dict[str, str]:
-    """The text, by file name, of lzd_table.c and k_ops_<dtype>.c with what this plan uses and nothing else."""
+def tables_of(plan: Plan, generated_for: int | None = None) -> dict[str, str]:
+    """The text, by file name, of lzd_table.c and of the maps' code with what this plan uses and nothing else.
+
+    That code is an opcode's function each (k_ops_<dtype>.c), for the interpreter; or, where `generated_for` is the CRC
+    of the plan's bytes, a loop for each program (k_map_<dtype>.c).
+    """
     steps, opcodes = _steps(plan), _opcodes(plan)
     kernels = {d: [KERNELS[n] for n in sorted({s.kernel for s in steps if s.dtype == d})] for d in _dtypes(steps)}
-    text = {"lzd_table.c": render_table(kernels, opcodes)}
-    for dtype, used in opcodes.items():
-        text[f"k_ops_{dtype.name}.c"] = render_ops(used, dtype)
-    return text
+    text = {"lzd_table.c": render_table(kernels, opcodes, generated_for)}
+    if generated_for is not None:
+        return text | maps_of(plan)
+    return text | {f"k_ops_{dtype.name}.c": render_ops(used, dtype) for dtype, used in opcodes.items()}
 
 
-def files_of(plan: Plan) -> dict[str, Path]:
-    """The files to copy, by name: lzd_*.c, every k_*.c that defines a kernel of the plan, and what they include."""
+def files_of(plan: Plan, generated: Mapping[str, str]) -> dict[str, Path]:
+    """The files to copy, by name: lzd_*.c, every k_*.c that defines a kernel of the plan, and what they include.
+
+    `generated`: the text of those that are not copied (`tables_of`), by name.
+    """
     home = c_kernels_dir()
     places = {path.name: path for folder in ("include", "src") for path in sorted((home / folder).iterdir())}
     texts = {name: path.read_text(encoding="utf-8") for name, path in places.items()}
     used = {(step.declared.name, step.dtype.name) for step in _steps(plan)}
-    todo = ["lzd_attrs.h", "lzd_ops.h"]  # what the generated files include
-    sources = [name for name in texts if name.endswith(".c") and not _GENERATED.match(name)]
+    todo = [name for text in generated.values() for name in _INCLUDE.findall(text)]
+    sources = [name for name in texts if name.endswith(".c") and not _GENERATED.match(name) and name not in generated]
     todo += [n for n in sources if not n.startswith("k_") or any(_defines(n, texts, k, dtype) for k, dtype in used)]
     todo += [f"k_sums_{dtype}.c" for _, dtype in used]  # of small cores; on others empty
     files: dict[str, Path] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from lazydiff.plan.codec import encode
 from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Symbol
 
 _CONFIG = "lzd_config.h"
+MAPS = ("generated", "interpreted")
+_CRC_WORD = 4
 _FIRST_ENTRY_WORD = 13  # of the header; then an entry's words for its first input and its first output
 _ENTRY_WORDS, _FIRST_INPUT, _FIRST_OUTPUT = 10, 4, 6
 
@@ -181,7 +184,14 @@ def _readme(plan: Plan, interface: _Interface, example: ExampleRun, runtime: lis
     }
 
 
-def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *, example: ExampleRun) -> None:
+def export_c(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    name: str = "model",
+    *,
+    example: ExampleRun,
+    maps: Literal["generated", "interpreted"] = "generated",
+) -> None:
     """Write `plan` as C99 into `folder`, made if missing; files of an earlier export are overwritten.
 
     `name` begins every C name: `<name>.h`, `<name>_ram`, `<NAME>_RAM_BYTES`. `example` becomes the self-test; its
@@ -189,9 +199,13 @@ def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *,
     Raises ExportError, before anything is written, for a name that C can't take, two symbols whose macros would be
     the same, or an example that does not fit the plan.
     """
-    runtime, tables = files_of(plan), tables_of(plan)
-    check_name(name, {*runtime, *tables})
+    if maps not in MAPS:
+        raise ExportError(f"export_c: maps={maps!r}\n  try: one of {', '.join(map(repr, MAPS))}")
     encoded = encode(plan, debug=False)
+    crc = struct.unpack_from("<I", encoded, 4 * _CRC_WORD)[0] if maps == "generated" else None
+    tables = tables_of(plan, crc)
+    runtime = files_of(plan, tables)
+    check_name(name, {*runtime, *tables})
     interface = _interface(plan, encoded, name)
     generated = _selftest(plan, interface, name, example)
     sources = sorted([f"{name}.c", *tables, *(f for f in runtime if f.endswith(".c"))])
@@ -209,6 +223,8 @@ def export_c(plan: Plan, folder: str | os.PathLike[str], name: str = "model", *,
         "objects": " ".join(f[:-2] + ".o" for f in sources),
         "headers": " ".join(sorted([f"{name}.h", *(f for f in runtime if f.endswith(".h"))])),
     }
+    values["tables"] = ", ".join(f"`{f}`" for f in sorted(tables))
+    values["maps"] = ", its elementwise programs as loops: this folder's code runs no other plan" if crc else ""
     values |= ram_parts(plan, interface.macros, name)
     generated |= {f"{name}.{end}": _filled(f"model.{end}", values) for end in ("h", "c")}
     generated |= {f: _filled(f, values) for f in ("Makefile", "CMakeLists.txt")}

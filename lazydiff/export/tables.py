@@ -129,10 +129,11 @@ def _op_table(opcodes: Sequence[Opcode], dtype: Dtype, count: int) -> str:
     return f"const lzd_op_{dtype.name} {table}[{count}] = {{\n{rows or '    NULL,' + chr(10)}}};\n"
 
 
-def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode]) -> str:
+def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode], generated_for: int | None = None) -> str:
     """`lzd_table.c`: these kernels and these opcodes of `map` by compute dtype, and nothing else.
 
     The linker then drops what no table names. A plan that needs more is refused at load with LZD_ERROR_KERNEL.
+    `generated_for`: the CRC of the one plan whose maps are generated; there are no functions of opcodes then.
     """
     kernels = sorted({k.number: k for d in used.values() for k in d}.values(), key=lambda k: k.number)
     opcodes = sorted({o.number: o for d in opcodes_used.values() for o in d}.values(), key=lambda o: o.number)
@@ -145,8 +146,16 @@ def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode]) -> str:
         at[k.number] = place
     text += _braces(f"const uint8_t {_named('lzd_kernel_at')}[] =", [str(place) for place in at])
     text += f"const uint32_t {_named('lzd_last_kernel')} = {last};\n" + _work(kernels)
-    arities = "".join(f"    [{o.number}] = {o.arity},\n" for o in opcodes) or "    0,\n"
-    text += f"\nconst uint8_t {_named('lzd_op_arity')}[] = {{\n{arities}}};\n"
-    text += f"const uint32_t {_named('lzd_op_count')} = sizeof {_named('lzd_op_arity')};\n"
+    text += f"const uint32_t {_named('lzd_generated_for')} = 0x{generated_for or 0:08x}u;\n"
+    kinds = "".join(f"    [{o.number}] = {_kinds(o, opcodes_used)},\n" for o in opcodes) or "    0,\n"
+    text += f"\nconst uint8_t {_named('lzd_op_kinds')}[] = {{\n{kinds}}};\n"
+    text += f"const uint32_t {_named('lzd_op_count')} = sizeof {_named('lzd_op_kinds')};\n"
+    if generated_for is not None:
+        return text
     count = max((o.number for o in opcodes), default=0) + 1
     return text + "".join(_op_table(opcodes_used.get(d, ()), d, count) for d in FLOATS)
+
+
+def _kinds(opcode: Opcode, used: PerDtype[Opcode]) -> int:
+    """An opcode's arity, and a bit for each dtype it is in: LZD_ARITY of lzd_internal.h."""
+    return opcode.arity + sum(2 << d.code for d in FLOATS if opcode in used.get(d, ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -35,12 +36,20 @@ def outputs(a: ld.Tensor, b: ld.Tensor, c: ld.Tensor) -> dict[str, ld.Tensor]:
     found |= {"less_equal": a <= b, "where": ld.where(a > b, b, c), "isnan": ld.isnan(a)}
     for kind in (ld.i32, ld.u8, ld.i8, ld.bool_):  # the casts of `store` and `load`
         found[f"astype {kind}"] = ld.astype(a, kind)
+    rows, columns = ld.reshape(a, (4, 16)), ld.reshape(b, (16, 4))
+    shifted = ld.pad(ld.reshape(c, (8, 8))[1:7, 2:], ((1, 1), (2, 0)))
+    shaped = {
+        "rows": rows * rows[0] - ld.transpose(columns),
+        "columns": ld.where(rows[:, :1] < columns[0, 0], ld.flip(rows, axis=1), 0.25),
+        "window": ld.where(ld.reshape(a, (8, 8)) > shifted, shifted, ld.transpose(ld.reshape(b, (8, 8)))),
+    }
+    found |= {name: ld.reshape(y, (64,)) for name, y in shaped.items()}
     floats = {name: ld.astype(y, a.dtype) for name, y in found.items()}
     return {name: ld.where(ld.isnan(y), 7.0, y) for name, y in floats.items()}
 
 
 @functools.cache
-def exported(dtype: Dtype) -> tuple[Path, tuple[str, ...], np.ndarray]:
+def exported(dtype: Dtype, maps: Literal["generated", "interpreted"]) -> tuple[Path, tuple[str, ...], np.ndarray]:
     """Export once a test run: the folder in build/tests, the names of the output's rows, its bits (run, row, 64)."""
     a, b, c = (ld.input(n, (64,), dtype) for n in "abc")
     rows = outputs(a, b, c)
@@ -52,8 +61,8 @@ def exported(dtype: Dtype) -> tuple[Path, tuple[str, ...], np.ndarray]:
         values = np.array(AWKWARD).astype(dtype.numpy)
         values = np.where(np.isfinite(values), values, dtype.numpy.type(0.3))  # too large for f32
     inputs = [{"a": values, "b": np.roll(values, k), "c": np.roll(values[::-1], 3 * k)} for k in (0, 1, 7, 20, 33, 50)]
-    folder = ROOT / f"build/tests/opcodes_{dtype}"
-    ld.export_c(plan, folder, name="opcodes", inputs=inputs)
+    folder = ROOT / f"build/tests/opcodes_{dtype}_{maps}"
+    ld.export_c(plan, folder, name="opcodes", inputs=inputs, maps=maps)
     session = ld.Session(plan)
     bits = np.stack([session.f(**arrays).copy() for arrays in inputs]).view(f"u{dtype.itemsize}")
     return folder, tuple(rows), bits.reshape(len(inputs), len(rows), 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -34,12 +35,13 @@ def printed_bits(output: str, dtype: Dtype) -> np.ndarray:
     return words.view(f"<u{dtype.itemsize}")
 
 
+@pytest.mark.parametrize("maps", ["generated", "interpreted"])
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_opcode_has_the_bits_of_the_desktop(name: str) -> None:
+def test_every_opcode_has_the_bits_of_the_desktop(name: str, maps: Literal["generated", "interpreted"]) -> None:
     port, target, dtype, tools = TARGETS[name]
     for tool in ("make", *tools):
         require(tool)
-    folder, rows, wanted = exported(dtype)
+    folder, rows, wanted = exported(dtype, maps)
     command = ["make", "-s", "-C", str(ROOT / "ports" / port), f"EXPORT={folder}", target, "run"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "run 0 " in done.stdout, done.stdout + done.stderr

@@ -48,6 +48,8 @@ class Count:
     multiply_adds: int
     ram_bytes: int
     text_bytes: int
+    maps_bytes: int
+    programs: int
     goal: float | None
 
     @property
@@ -157,7 +159,16 @@ def counted(name: str, board: str = "an386") -> Count:
     assert found, printed
     products = sum(map(steps.multiply_adds, plan.entries[0].steps))
     text = library_text(link_map.read_text())
-    return Count(name, int(found.group(1)), products, plan.ram_bytes, text, NETWORKS[name].goal)
+    sizes = [size for _, size in program_sizes(folder / "build" / board / "app.elf")]
+    count = int(found.group(1))
+    return Count(name, count, products, plan.ram_bytes, text, sum(sizes), len(sizes), NETWORKS[name].goal)
+
+
+def program_sizes(image: Path) -> list[tuple[str, int]]:
+    """Bytes of text of each function that export/c_maps.py generated, by its name in the C."""
+    command = ["arm-none-eabi-nm", "-S", str(image)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [(name, int(size, 16)) for size, name in re.findall(r"^\w+ (\w+) t (map_\d+|op_\w+)$", text, re.MULTILINE)]
 
 
 def counted_steps(name: str, board: str = "an386") -> list[StepCount]:
@@ -187,13 +198,14 @@ def _step(group: tuple[Step, ...], spent: list[tuple[int, int]]) -> StepCount:
     return StepCount(kernel, text, group[0].label, spent[0][0], sum(i for _, i in spent), products)
 
 
-HEADS = ("network", "instructions", "multiply-adds", "a multiply-add", "goal", "RAM", "library text")
+HEADS = ("network", "instructions", "multiply-adds", "a multiply-add", "goal", "RAM", "library text", "of it maps")
 
 
 def line(c: Count) -> str:
     """A row of the Markdown table."""
     goal = "" if c.goal is None else f"{c.goal:g}"
     cells = (c.network, c.instructions, c.multiply_adds, f"{c.per_multiply_add:.2f}", goal, c.ram_bytes, c.text_bytes)
+    cells = (*cells, f"{c.maps_bytes} in {c.programs}")
     return f"| {' | '.join(f'{x:,}'.replace(',', ' ') if isinstance(x, int) else x for x in cells)} |"
 
 
@@ -222,6 +234,8 @@ def main() -> None:
             print(json.dumps([asdict(r) for r in rows], indent=1) if options.json else f"{name}:")
             if not options.json:
                 show(rows)
+                sizes = program_sizes(ROOT / "build/cortex_m" / name / "build" / f"{options.board}-counted" / "app.elf")
+                print("text of the maps:", ", ".join(f"{program} {size}" for program, size in sizes))
         return
     if options.json:
         found = [counted(name, options.board) for name in names]

@@ -1,0 +1,315 @@
+"""The C function of one form of `map`: a loop nest as one would write it by hand, several elements at a time.
+
+Operations, their order and so every bit are those of the interpreter (c_kernels/src/k_map.h), which runs an instruction
+over a block of elements where this runs a program over each. What does not change along a row is read before it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lazydiff.dtypes import Dtype, bits, bool_, f32, f64, i8, i32, u8
+from lazydiff.export.map_forms import FLAT, HEAD, ONE, ROWS, TILE, Form, Input
+from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
+
+TOGETHER = 4  # elements loaded, computed and stored together: a load waits for none of the stores before it
+_CHEAP = 6  # instructions of a program whose loop is written out
+_PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
+_LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
+
+
+def is_function(code: Opcode) -> bool:
+    """True for an opcode that is more than a few instructions, such as exp: its C stands in a function, once."""
+    return code.arity > 0 and bool(_PLAIN.search(code.c))
+
+
+def step_of(form: Form, most: int) -> int:
+    """How many elements one round of the inner loop computes, where the largest step of this form has `most`."""
+    if form.windowed or form.single or most < 8 * TOGETHER:
+        return 1
+    if form.whole_bytes:
+        return 8
+    cheap = len(form.code) <= _CHEAP and not any(is_function(OPCODES[i.opcode]) for i in form.code)
+    return TOGETHER if cheap and form.dtype == f32 else 1
+
+
+def _cast(value: str, source: Dtype) -> str:
+    """A load: an element of any dtype as a T."""
+    return f"{value} ? (T)1 : (T)0" if source in (bits, bool_) else f"(T){value}"
+
+
+def _stored(value: str, target: Dtype) -> str:
+    """A store: a T as an element of any dtype."""
+    if target in (f32, f64):
+        return f"({target.c_name}){value}"
+    if target in (bits, bool_):
+        return f"{value} != (T)0"
+    return f"{'' if target is i32 else f'({target.c_name})'}truncated({value}, {_LIMITS[target]})"
+
+
+def _type(dtype: Dtype) -> str:
+    return "bool" if dtype is bits else dtype.c_name
+
+
+class _Writer:
+    """Writes one function, line by line."""
+
+    def __init__(self, form: Form, step: int) -> None:
+        self.form, self.step = form, step
+        self.n_in = len(form.inputs)
+        self.lines: list[str] = []
+        self.indent = 1
+
+    def put(self, text: str) -> None:
+        self.lines.append("    " * self.indent + text)
+
+    # Names: a<k> an input's place, x<k> its element; d<k> an output's place; i<k>, o<k> the number of a bit.
+
+    def place(self, number: int, item: Input, element: str) -> None:
+        """Declare where the next element of an input is."""
+        kind = item.dtype.c_name
+        if item.dtype is bits:
+            self.put(f"const uint8_t *{'const ' if not item.window else ''}a{number} = p[{number}];")
+            self.put(f"ptrdiff_t i{number} = {element or '0'};")
+        else:
+            self.put(f"const {kind} *a{number} = (const {kind} *)p[{number}]{f' + {element}' if element else ''};")
+
+    def steady(self, number: int, item: Input, element: str) -> None:
+        """Read an input that is the same along a row."""
+        if item.dtype is bits:
+            self.put(f"const bool x{number} = get_bit(p[{number}], {element or '0'});")
+        else:
+            kind = item.dtype.c_name
+            self.put(f"const {kind} x{number} = ((const {kind} *)p[{number}])[{element or '0'}];")
+
+    def begin(self) -> None:
+        """What stands before the loops: inputs that are one element or go straight on, and outputs."""
+        for k, item in enumerate(self.form.inputs):
+            offset = f"(ptrdiff_t)v[{self.form.offset_word(k)}]" if item.offset else ""
+            if item.reach == ONE:
+                self.steady(k, item, offset)
+            elif item.reach == FLAT:
+                self.place(k, item, f"{offset} + (ptrdiff_t)begin" if offset else "(ptrdiff_t)begin")
+            elif item.reach == TILE:
+                self.place(k, item, "")
+        for k, dtype in enumerate(self.form.outputs):
+            at = "" if self.form.tiles or self.form.single else "begin"
+            if dtype is bits:
+                self.put(f"uint8_t *const d{k} = p[{self.n_in + k}];")
+                self.put(f"{'const ' if self.form.single else ''}size_t o{k} = {at or '0'};")
+            else:
+                add = f" + {at}" if at else ""
+                const = "const " if self.form.single else ""
+                self.put(f"{dtype.c_name} *{const}d{k} = ({dtype.c_name} *)p[{self.n_in + k}]{add};")
+
+    def element(self, number: int, q: int) -> str:
+        """The expression of an input's q-th element from where it is."""
+        item = self.form.inputs[number]
+        if item.steady:
+            return f"x{number}"
+        far = f"{q} * s{number}" if q and (item.inner == 2 or item.window) else f"{q}"
+        return f"get_bit(a{number}, i{number} + {far})" if item.dtype is bits else f"a{number}[{far}]"
+
+    def values(self, first: int, count: int, whole: bool) -> None:
+        """Elements first .. first + count - 1: all loaded, then all computed, then all stored."""
+        names: list[dict[int, str]] = [{} for _ in range(count)]
+        for k, item in enumerate(self.form.inputs):
+            for q in range(count):
+                names[q][k] = f"x{k}"
+                if not item.steady:
+                    names[q][k] = f"x{k}_{first + q}"
+                    bit = f"(m{k} & {1 << first + q}u) != 0u"
+                    value = bit if whole and item.dtype is bits else self.element(k, first + q)
+                    self.put(f"const {_type(item.dtype)} {names[q][k]} = {value};")
+        for q in range(count):
+            for n in range(len(self.form.code)):
+                self.instruction(names[q], n, f"{first + q}")
+        for k, dtype in enumerate(self.form.outputs):
+            for q in range(count):
+                value = names[q][self.n_in + k]
+                if dtype is bits and whole:
+                    self.put(f"w{k} |= (uint32_t){value} << {first + q};")
+                elif dtype is bits:
+                    self.put(f"set_bit(d{k}, o{k}{f' + {first + q}u' if first + q else ''}, {value});")
+                else:
+                    self.put(f"d{k}[{first + q}] = {value};")
+
+    def instruction(self, names: dict[int, str], n: int, end: str) -> None:
+        """One instruction: a name of its own for its result."""
+        i = self.form.code[n]
+        code, name = OPCODES[i.opcode], f"y{n}_{end}"
+        arguments = [names[a] for a in i.arguments]
+        kind = "T"
+        if code is LOAD:
+            text = _cast(arguments[0], self.form.inputs[i.a].dtype)
+        elif code is STORE:
+            target = self.form.outputs[i.dst - self.n_in]
+            kind, text = _type(target), _stored(arguments[0], target)
+            if self.dtype_of(i.a) != self.form.dtype:  # of one dtype: as it is
+                text = arguments[0]
+        elif is_function(code):
+            text = f"op_{code.name}({', '.join(arguments)})"
+        else:
+            given = dict(zip("abc", arguments, strict=False))
+            text = re.sub(r"\b[abc]\b", lambda m: given[m[0]], code.c)
+        self.put(f"const {kind} {name} = {text};")
+        names[i.dst] = name
+
+    def dtype_of(self, slot: int) -> Dtype:
+        """The dtype of what a slot holds."""
+        if slot < self.n_in:
+            return self.form.inputs[slot].dtype
+        return self.form.outputs[slot - self.n_in] if slot < self.n_in + len(self.form.outputs) else self.form.dtype
+
+    def advance(self, count: int) -> None:
+        """Move every place on by so many elements."""
+        for k, item in enumerate(self.form.inputs):
+            if not item.steady:
+                by = f"{count}" if item.inner != 2 and not item.window else f"{count} * s{k}" if count > 1 else f"s{k}"
+                self.put(f"{'i' if item.dtype is bits else 'a'}{k} += {by};")
+        for k, dtype in enumerate(self.form.outputs):
+            self.put(f"{'o' if dtype is bits else 'd'}{k} += {count}{'u' if dtype is bits else ''};")
+
+    def loops(self) -> None:
+        """Over n elements of a row."""
+        if self.step == 8:
+            self.loop_of_bytes()
+            return
+        if self.step > 1:
+            self.loop(self.step, f"for (; n >= {self.step}u; n -= {self.step}u) {{")
+        self.loop(1, "for (; n != 0u; n--) {")
+
+    def loop(self, count: int, head: str) -> None:
+        self.put(head)
+        self.indent += 1
+        self.values(0, count, whole=False)
+        self.advance(count)
+        self.indent -= 1
+        self.put("}")
+
+    def loop_of_bytes(self) -> None:
+        """Eight elements where each operand of bits is at the start of a byte, else one."""
+        inputs = [k for k, i in enumerate(self.form.inputs) if i.dtype is bits and not i.steady]
+        outputs = [k for k, dtype in enumerate(self.form.outputs) if dtype is bits]
+        at = [f"(size_t)i{k}" for k in inputs] + [f"o{k}" for k in outputs]
+        aligned = f"({' | '.join(at)}) % 8u == 0u" if len(at) > 1 else f"{at[0]} % 8u == 0u"
+        self.put("while (n != 0u) {")
+        self.indent += 1
+        self.put(f"if (n >= 8u && {aligned}) {{")
+        self.indent += 1
+        for k in inputs:
+            self.put(f"const uint32_t m{k} = a{k}[i{k} / 8];")
+        for k in outputs:
+            self.put(f"uint32_t w{k} = 0;")
+        for first in range(0, 8, TOGETHER):
+            self.values(first, TOGETHER, whole=True)
+        for k in outputs:
+            self.put(f"d{k}[o{k} / 8u] = (uint8_t)w{k};")
+        self.advance(8)
+        self.put("n -= 8u;")
+        self.indent -= 1
+        self.put("} else {")
+        self.indent += 1
+        self.values(0, 1, whole=False)
+        self.advance(1)
+        self.put("n--;")
+        self.indent -= 1
+        self.put("}")
+        self.indent -= 1
+        self.put("}")
+
+    def rows(self) -> None:
+        """Row after row, or the parts of a row between the borders of windows."""
+        form, last = self.form, self.form.rank - 1
+        self.put(f"const uint32_t width = v[{HEAD + last}];")
+        self.put("uint32_t row = begin / width, column = begin - row * width;")
+        self.put("for (uint32_t left = end - begin; left != 0u;) {")
+        self.indent += 1
+        self.put("uint32_t n = width - column < left ? width - column : left;")
+        for k, item in enumerate(form.inputs):
+            if item.window:
+                self.put(f"n = before_border(v + {form.window_word(k, last)}, column, n);")
+        self.indices()
+        for k, item in enumerate(form.inputs):
+            if item.reach == ROWS:
+                self.row(k, item)
+        self.put("left -= n;")
+        if form.windowed:
+            self.put("column += n;")
+            self.put("if (column == width) {")
+            self.put("    column = 0, row++;")
+            self.put("}")
+        else:
+            self.put("column = 0, row++;")
+        self.loops()
+        self.indent -= 1
+        self.put("}")
+
+    def indices(self) -> None:
+        """The row's index in each dimension that moves something."""
+        rank = self.form.rank
+        used = [any(i.reach == ROWS and (i.window or i.outer[d]) for i in self.form.inputs) for d in range(rank - 1)]
+        if not any(used):
+            return
+        rest = "row"
+        for d in reversed(range(rank - 1)):
+            if not any(used[: d + 1]):
+                return
+            if d == 0:
+                self.put(f"const uint32_t at0 = {rest};")
+                return
+            self.put(f"const uint32_t above{d} = {rest} / v[{HEAD + d}];")
+            if used[d]:
+                self.put(f"const uint32_t at{d} = {rest} - above{d} * v[{HEAD + d}];")
+            rest = f"above{d}"
+
+    def row(self, number: int, item: Input) -> None:
+        """Find one input in this row."""
+        form, last = self.form, self.form.rank - 1
+        word = form.offset_word(number)
+        index = [f"at{d}" for d in range(last)] + ["column"]
+        terms = [f"(ptrdiff_t)v[{word}]"] if item.offset else []
+        if item.window:
+            lows = [form.window_word(number, d) for d in range(last + 1)]
+            index = [f"({at} - v[{low}])" for at, low in zip(index, lows, strict=True)]
+            inside = " && ".join(f"{at} < v[{low + 1}]" for at, low in zip(index, lows, strict=True))
+            self.put(f"const bool in{number} = {inside};")
+        for d in range(last):
+            if item.outer[d]:
+                terms.append(f"(ptrdiff_t){index[d]} * STRIDE({word + 1 + d})")
+        if item.inner:
+            terms.append(f"(ptrdiff_t){index[last]}" + (f" * STRIDE({word + 1 + last})" if item.inner == 2 else ""))
+        element = " + ".join(terms)
+        if item.steady:
+            self.steady(number, item, element)
+            return
+        if item.window:
+            self.put(f"const ptrdiff_t s{number} = in{number} ? STRIDE({word + 1 + last}) : 0;")
+            element = f"(in{number} ? {element or '0'} : 0)"
+        elif item.inner == 2:
+            self.put(f"const ptrdiff_t s{number} = STRIDE({word + 1 + last});")
+        self.place(number, item, element)
+        if item.window:
+            self.put(f"a{number} = in{number} ? a{number} : (const void *)&zero;")
+
+    def function(self, name: str) -> str:
+        """The whole text."""
+        self.begin()
+        if self.form.single:
+            self.values(0, 1, whole=False)
+        elif self.form.by_rows:
+            self.rows()
+        else:
+            self.put("uint32_t n = end - begin;")
+            self.loops()
+        body = "\n".join(self.lines)
+        unused = [n for n in ("v", "begin", "end") if not re.search(rf"\b{n}\b", body.replace("STRIDE", "v"))]
+        if unused:
+            body = f"    {', '.join(f'(void){n}' for n in unused)};\n{body}"
+        head = f"static void {name}(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)"
+        return f"{head}\n{{\n{body}\n}}\n"
+
+
+def function_of(form: Form, name: str, most: int) -> str:
+    """The C function `name` of a form whose largest step has `most` elements."""
+    return _Writer(form, step_of(form, most)).function(name)
