@@ -64,10 +64,10 @@ LZD_INLINE void turn_square(T *out, const T *b, ptrdiff_t b_row, uint32_t rows, 
 #define MASK(terms) (terms)
 #endif
 
-/* panel[i][j] = b[j * b_column + i] for i < count and j < columns, 0 for further j of the block's vectors. */
-LZD_INLINE void turn(T *panel, const T *b, ptrdiff_t b_column, uint32_t count, uint32_t columns, uint32_t vectors)
+/* panel[i][j] = b[j * b_column + i] for i < count and j < columns, 0 for further j < padded. */
+LZD_INLINE void turn(T *panel, const T *b, ptrdiff_t b_column, uint32_t count, uint32_t columns, uint32_t padded)
 {
-    for (uint32_t j = 0; j < vectors * LANES; j += SIDE, b += STEP(SIDE) * b_column) {
+    for (uint32_t j = 0; j < padded; j += SIDE, b += STEP(SIDE) * b_column) {
         const uint32_t rows = columns < j ? 0u : columns - j < SIDE ? columns - j : SIDE;
         for (uint32_t i = 0; i < count; i += SIDE) {
             T *out = panel + i * PANEL_COLUMNS + j;
@@ -84,9 +84,9 @@ LZD_INLINE void turn(T *panel, const T *b, ptrdiff_t b_column, uint32_t count, u
 LZD_INLINE void copy(T *panel, const T *b, ptrdiff_t b_step, uint32_t count, uint32_t full, uint32_t rest, part m)
 {
     for (uint32_t i = 0; i < count; i++, panel += PANEL_COLUMNS, b += b_step) {
-        V row[2];
-        load_sums(row, b, 0, 1u, full, rest, m);
-        store_sums(panel, 0, row, 1u, full + rest, 0u, m);
+        totals row;
+        load_totals(&row, b, 0, 1u, full, rest, m);
+        store_totals(panel, 0, &row, 1u, full, rest, m, true);
     }
 }
 

@@ -33,8 +33,6 @@ void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
     }
 }
 #else
-#define MAX_ROWS 8u
-
 /* Rows of the weight that are contiguous in x, or depthwise a stride apart: of one row of taps. */
 typedef struct rows_of_taps {
     const T *x, *y; /* what the first row reads from the first output pixel of the first image, were it inside */
@@ -47,18 +45,22 @@ typedef struct rows_of_taps {
 LZD_INLINE range pixels_of(WINDOW *s, uint32_t dj) { return inside(s->ow, s->sw, dj * s->dw, s->pw, s->w); }
 
 /* Adds to the sums of those rows that see output pixels j.begin .. j.end-1, one by one. */
-static void grad_w_side(V *sum, const terms *at, const uint32_t *shift, WINDOW *s, range j, uint32_t rows, uint32_t full,
+static void grad_w_side(totals *sum, const terms *at, const uint32_t *shift, WINDOW *s, range j, uint32_t rows, uint32_t full,
                         uint32_t rest, part m, bool own)
 {
-    const uint32_t vectors = full + rest;
     ONE_BY_ONE for (; j.begin < j.end; j.begin++) {
         const T *x = at->a + STEP(j.begin) * at->a_step, *y = at->b + STEP(j.begin) * at->b_step;
         ONE_BY_ONE for (uint32_t r = 0; r < rows; r++, x += at->a_row) {
-            ONE_BY_ONE for (uint32_t v = 0; v < vectors && j.begin * s->sw + shift[r] - s->pw < s->w; v++) {
-                const T *left = x + (own ? v * LANES : 0u), *right = y + v * LANES;
-                const V a = !own ? v_all(*left) : v < full ? v_load(left) : v_load_part(left, m);
-                const V b = v < full ? v_load(right) : v_load_part(right, m);
-                sum[r * vectors + v] = v_fma(a, b, sum[r * vectors + v]);
+            if (j.begin * s->sw + shift[r] - s->pw >= s->w) {
+                continue;
+            }
+            ONE_BY_ONE for (uint32_t v = 0; v < full; v++) {
+                const V a = own ? v_load(x + v * LANES) : v_all(*x);
+                sum->of[r * full + v] = v_fma(a, v_load(y + v * LANES), sum->of[r * full + v]);
+            }
+            if (rest != 0u) {
+                const N a = own ? n_load_part(x + full * LANES, m) : n_all(*x);
+                sum->rest[r] = n_fma(a, n_load_part(y + full * LANES, m), sum->rest[r]);
             }
         }
     }
@@ -84,8 +86,8 @@ LZD_INLINE void grad_w_block(T *out, const rows_of_taps *o, uint32_t rows, uint3
     const range before = {right.begin, left.begin < left.end ? left.begin : left.end};
     const range after = {all.end > right.begin ? all.end : right.begin, left.end};
     const bool several = rows > 1u && last != o->tap;
-    V sum[MAX_SUMS];
-    clear_sums(sum, rows * (full + rest));
+    totals sum;
+    clear_totals(&sum, rows, full, rest);
     for (uint32_t n = 0; n < s->n; n++) {
         for (uint32_t i = o->lines.begin; i < o->lines.end; i++) {
             t.a = o->x + STEP(n * s->h) * STEP(s->w) * c + STEP(i) * in, t.b = o->y + STEP(n * s->oh + i) * line;
@@ -93,17 +95,17 @@ LZD_INLINE void grad_w_block(T *out, const rows_of_taps *o, uint32_t rows, uint3
                 if (k == 1u) {
                     const ptrdiff_t first = STEP(all.begin);
                     const terms inner = {t.a + first * t.a_step, t.b + first * f, t.a_row, t.a_step, f, 1, length(all)};
-                    add_terms(sum, inner, rows, full, rest, m, own);
+                    add_terms(&sum, inner, rows, full, rest, m, own);
                 } else {
-                    V some[MAX_SUMS]; /* in memory, so that the sums need not be */
-                    copy_sums(some, sum, rows * (full + rest));
-                    grad_w_side(some, &t, shift, s, k == 0u ? before : after, rows, full, rest, m, own);
-                    copy_sums(sum, some, rows * (full + rest));
+                    totals some; /* in memory, so that the sums need not be */
+                    copy_totals(&some, &sum, rows, full, rest);
+                    grad_w_side(&some, &t, shift, s, k == 0u ? before : after, rows, full, rest, m, own);
+                    copy_totals(&sum, &some, rows, full, rest);
                 }
             }
         }
     }
-    store_sums(out, f, sum, rows, full, rest, m);
+    store_totals(out, f, &sum, rows, full, rest, m, false);
 }
 
 /* How many of `left` rows are summed beside each other. */
@@ -146,7 +148,7 @@ LZD_INLINE void grad_w_columns(T *out, const rows_of_taps *all, uint32_t count, 
             } \
         } \
     } while (0);
-    FOR_COLUMNS(columns, 2u, BLOCK)
+    BLOCKS_OF_COLUMNS(columns, 2u, 0, BLOCK)
 #undef BLOCK
 #undef ROWS_BESIDE
 }

@@ -72,17 +72,17 @@ LZD_INLINE void grad_x_columns(T *out, ptrdiff_t pixel, const T *y, const T *wei
 {
     const ptrdiff_t f = STEP(s->groups * s->fg), line = STEP(s->w) * pixel;
     T panel[PANEL_TERMS * PANEL_COLUMNS];
-    V zero[2];
-    clear_sums(zero, 2u);
+    totals zero;
+    clear_totals(&zero, 1u, full, rest);
     for (uint32_t k = 0; k < (end - begin) * s->w; k++) {
-        store_sums(out + STEP(k) * pixel, 0, zero, 1u, full, rest, m);
+        store_totals(out + STEP(k) * pixel, 0, &zero, 1u, full, rest, m, false);
     }
     for (uint32_t di = 0; di < s->kh; di++) {
         for (uint32_t dj = 0; dj < s->kw; dj++, weight += STEP(s->cg) * f) {
             const range pixels = inside(s->ow, s->sw, dj * s->dw, s->pw, s->w);
             for (uint32_t k = 0, count; k < s->fg && pixels.begin < pixels.end; k += count) {
                 count = s->fg - k < PANEL_TERMS ? s->fg - k : PANEL_TERMS;
-                turn(panel, weight + k, f, count, columns, full + rest);
+                turn(panel, weight + k, f, count, columns, full * LANES + rest * NARROW);
                 for (uint32_t row = begin; row < end; row++) {
                     const uint32_t n = row / s->h, at = row - n * s->h + s->ph - di * s->dh, i = steps_to(at, s->sh);
                     if (at >= s->oh * s->sh || i * s->sh != at) { /* below 0 it is beyond */
@@ -105,7 +105,7 @@ LZD_INLINE void grad_x_columns(T *out, ptrdiff_t pixel, const T *y, const T *wei
 static void grad_x_block(T *out, ptrdiff_t pixel, const T *y, const T *weight, const window *s, uint32_t begin, uint32_t end,
                          uint32_t full, uint32_t rest, uint32_t columns)
 {
-    const part m = part_of(rest != 0u ? columns - full * LANES : 0u);
+    const part m = part_of(columns - (full + rest - 1u) * LANES);
 #define COLUMNS_OF(full, rest) grad_x_columns(out, pixel, y, weight, s, begin, end, full, rest, m, columns)
     if (full == 2u) {
         COLUMNS_OF(2u, 0u);
@@ -131,9 +131,11 @@ static void grad_x_strip(T *out, const T *y, const T *weight, const window *s, u
         stop = end - row < rows ? end : row + rows;
         grad_x_block(strip, pixel, y, weight, s, row, stop, vectors, 0u, columns);
         for (uint32_t k = 0; k < (stop - row) * s->w; k++, out += c) {
-            V sum[2];
-            load_sums(sum, strip + STEP(k) * pixel, 0, 1u, vectors, 0u, m);
-            store_sums(out, 0, sum, 1u, full, 1u, m);
+            const T *from = strip + STEP(k) * pixel;
+            for (uint32_t v = 0; v < full; v++) {
+                v_store(out + v * LANES, v_load(from + v * LANES));
+            }
+            v_store_part(out + full * LANES, v_load(from + full * LANES), m);
         }
     }
 }
@@ -143,13 +145,13 @@ LZD_INLINE void grad_x_panels(T *out, const T *y, const T *weight, const window 
     const ptrdiff_t c = STEP(s->groups * s->cg), f = STEP(s->groups * s->fg);
     for (uint32_t g = 0; g < s->groups; g++, out += s->cg, y += s->fg, weight += s->fg) {
 #define BLOCK(first, full, rest, lanes) \
-    if ((rest) == 0u || s->w * 2u * LANES > STRIP) { \
+    if ((rest) == 0u || NARROW != LANES || s->w * 2u * LANES > STRIP) { \
         grad_x_block(out + (first), c, y, weight + STEP(first)*f, s, begin, end, full, rest, \
-                     (full) * LANES + (lanes)); \
+                     ((full) + (rest) - 1u) * LANES + (lanes)); \
     } else { \
         grad_x_strip(out + (first), y, weight + STEP(first)*f, s, begin, end, full, lanes); \
     }
-        FOR_COLUMNS(s->cg, 2u, BLOCK)
+        BLOCKS_OF_COLUMNS(s->cg, 2u, LAST_IN_PART, BLOCK)
 #undef BLOCK
     }
 }

@@ -44,13 +44,13 @@ LZD_INLINE void product_panels(T *out, const factors *x)
         const part m = part_of(lanes); \
         T *to = out + (first); \
         if (across) { \
-            turn(panel, b + STEP(first)*x->b_column, x->b_column, count, all * LANES + (lanes), all + some); \
+            turn(panel, b + STEP(first)*x->b_column, x->b_column, count, (all + some - 1u) * LANES + (lanes), all * LANES + some * NARROW); \
         } else { \
             copy(panel, b + (first), x->b_step, count, all, some, m); \
         } \
         EACH_ROW(x->rows, HIGH(all, some), SOME_ROWS) \
     } while (0)
-        FOR_COLUMNS(x->n, 2u, BLOCK)
+        BLOCKS_OF_COLUMNS(x->n, 2u, LAST_IN_PART, BLOCK)
 #undef BLOCK
 #undef SOME_ROWS
     }
@@ -73,7 +73,7 @@ static void product(T *out, const factors *x)
     if (x->rows < ROWS) {
         for (uint32_t r = 0; r < x->rows; r++) {
 #define BLOCK(first, full, rest, lanes) product_block(out, x, r, first, 1u, full, rest, part_of(lanes))
-            FOR_COLUMNS(x->n, 4u, BLOCK)
+            BLOCKS_OF_COLUMNS(x->n, 4u, LAST_IN_PART, BLOCK)
 #undef BLOCK
         }
         return;
@@ -86,7 +86,7 @@ static void product(T *out, const factors *x)
         const uint32_t at = first; \
         EACH_ROW(x->rows, HIGH(all, some), ROWS_OF) \
     } while (0)
-    FOR_COLUMNS(x->n, 2u, BLOCK)
+    BLOCKS_OF_COLUMNS(x->n, 2u, LAST_IN_PART, BLOCK)
 #undef BLOCK
 #undef ROWS_OF
 }

@@ -47,15 +47,15 @@ LZD_INLINE void taps_block(T *out, ptrdiff_t out_row, const T *x, ptrdiff_t a_ro
     const uint32_t calls = own || o->joined ? 1u : taps;
     terms t = {x, weight, a_row, own ? o->tap : 1, own ? o->weights : o->term, o->column,
                own ? taps : o->joined ? taps * o->channels : o->channels};
-    V sum[MAX_SUMS];
-    clear_sums(sum, count * (full + rest));
+    totals sum;
+    clear_totals(&sum, count, full, rest);
     for (uint32_t row = taps != 0u ? o->rows : 0u; row != 0u; row--, x += o->down, weight += o->next) {
         t.a = x, t.b = weight;
         for (uint32_t k = 0; k < calls; k++, t.a += o->tap, t.b += o->weights) {
-            add_terms(sum, t, count, full, rest, m, own);
+            add_terms(&sum, t, count, full, rest, m, own);
         }
     }
-    store_sums(out, out_row, sum, count, full, rest, m);
+    store_totals(out, out_row, &sum, count, full, rest, m, false);
 }
 
 /* Some columns of all results of a band. Those at the sides, which lack taps, and those that are left over are summed below
@@ -93,7 +93,7 @@ LZD_INLINE void taps_all(T *out, const band *o, uint32_t columns, bool own)
 #define BLOCK(first, full, rest, lanes) \
     taps_columns(out + (first), o->x + (own ? (first) : 0u), o->weight + STEP(first) * o->column, o, middle, full, rest, \
                  part_of(lanes), own)
-    FOR_COLUMNS(columns, 2u, BLOCK)
+    BLOCKS_OF_COLUMNS(columns, 2u, 0, BLOCK)
 #undef BLOCK
 }
 

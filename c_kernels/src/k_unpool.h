@@ -118,7 +118,7 @@ static void turn_and_unpool(void *const *p, const unpool *s)
     const T *weight = p[LZD_UNPOOL_GRAD_X_P_WEIGHT];
     for (uint32_t tap = 0; tap < s->kh * s->kw; tap++) {
         turn(turned + (size_t)tap * s->fg * PANEL_COLUMNS, weight + (size_t)tap * s->cg * s->fg, STEP(s->fg), s->fg, s->cg,
-             (s->cg + LANES - 1u) / LANES);
+             s->cg);
     }
     unpool_grad_x(p, s, turned, PANEL_COLUMNS);
 }

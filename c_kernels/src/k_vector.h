@@ -22,7 +22,9 @@
 #define STEP(n) ((ptrdiff_t)(n)) /* distances in memory can go backwards */
 
 /* v_beats(a, b): a is greater or NaN, and b is none. v_pick(m, a, b): a where m, else b.
- * V: a vector; part: which of its lanes v_load_part reads, the first few. The others are not touched.
+ * V: a vector; part: which of its lanes v_load_part reads, the first few. The others are not touched. N: a vector of NARROW
+ * numbers for what is left over: half a V where that may take half the time (AVX-512), else the same. LAST_IN_PART: reading a
+ * part costs little, so that what fills more than half a V is read so too.
  * SIDE by SIDE numbers are turned at once (k_across.h). */
 #if !LZD_SMALL && defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
@@ -77,6 +79,16 @@ typedef part lanes_where;
 LZD_INLINE lanes_where v_equal(V a, V b) { return COMPARE512(a, b, _CMP_EQ_OQ); }
 LZD_INLINE lanes_where v_beats(V a, V b) { return COMPARE512(a, b, _CMP_NLE_UQ) & COMPARE512(b, b, _CMP_EQ_OQ); }
 LZD_INLINE V v_pick(lanes_where m, V a, V b) { return M512(mask_blend)(m, b, a); }
+#define NARROW SIDE
+#define LAST_IN_PART 1
+typedef V256 N;
+LZD_INLINE N n_zero(void) { return M256(setzero)(); }
+LZD_INLINE N n_all(T a) { return M256(set1)(a); }
+LZD_INLINE N n_load(const T *p) { return M256(loadu)(p); }
+LZD_INLINE void n_store(T *p, N a) { M256(storeu)(p, a); }
+LZD_INLINE N n_load_part(const T *p, part m) { return M256(maskz_loadu)((__mmask8)m, p); }
+LZD_INLINE void n_store_part(T *p, N a, part m) { M256(mask_storeu)(p, (__mmask8)m, a); }
+LZD_INLINE N n_fma(N a, N b, N c) { return M256(fmadd)(a, b, c); }
 #else
 #define LANES SIDE
 typedef V256 V;
@@ -159,6 +171,19 @@ typedef bool lanes_where;
 LZD_INLINE lanes_where v_equal(V a, V b) { return a == b; }
 LZD_INLINE lanes_where v_beats(V a, V b) { return (int)!(a <= b) & (int)(b == b); }
 LZD_INLINE V v_pick(lanes_where m, V a, V b) { return m ? a : b; }
+#endif
+
+#if !defined(NARROW)
+#define NARROW LANES
+#define LAST_IN_PART 0
+typedef V N;
+#define n_zero v_zero
+#define n_all v_all
+#define n_load v_load
+#define n_store v_store
+#define n_load_part v_load_part
+#define n_store_part v_store_part
+#define n_fma v_fma
 #endif
 
 #endif
