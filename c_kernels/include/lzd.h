@@ -13,6 +13,8 @@
  *  3. An entry's inputs may share bytes with work space: write all inputs before each run. Its outputs stay until the next run.
  *  4. A call that fails leaves every parameter and state as it was.
  *  5. One model per thread at a time; different models are independent.
+ *  6. The mode of the floating-point unit stays as it is found, and should be the usual one: to nearest, subnormals kept, no traps.
+ *     Subnormals, infinities and NaN give the same results in every build (but which NaN it is); exception flags may be raised.
  */
 #ifndef LZD_H
 #define LZD_H

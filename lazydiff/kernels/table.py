@@ -4,6 +4,11 @@ A declaration is a decorated function. Its name is the kernel's name, its docstr
 floating-point operations included), its body the numpy meaning: `meaning(p, v, begin, end)` gets the operands as flat
 arrays in `p` (by name), the attributes as integers in `v` (by name), and computes the rows begin..end-1 of its output
 into the *start* of `p["out"]`. `tools/generate.py` turns the registry into the C and MicroPython tables.
+
+Part of every contract, in the C builds: subnormal numbers are computed with, never flushed; infinities and the signs of
+zeros are those of IEEE 754, rounded to nearest; a result is NaN in all builds or in none, but its sign and payload are
+the machine's. The mode of the floating-point unit (rounding, flushing, traps) is left as it is found, on each thread;
+under another mode the bits are that mode's. Exception flags may be raised (`tests/kernels/test_every_build.py`).
 """
 
 from __future__ import annotations

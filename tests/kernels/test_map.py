@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lazydiff.dtypes import ALL, FLOATS, bits, bool_, f32, f64, i32, u8
+from cases import MIXED, mixed_program, row_major
+from lazydiff.dtypes import ALL, FLOATS, bits, bool_, f32, f64, u8
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, MOVE, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program, run_program
 from lazydiff.plan.model import KERNELS, MAP
@@ -19,10 +20,6 @@ SMALL = ("-O2", "-DLZD_SMALL=1", "-DLZD_FAST_STRIDES=0")  # as on a microcontrol
 @pytest.fixture(scope="module", params=[("-O3",), SMALL], ids=["wide", "small"])
 def lib(request, tmp_path_factory):
     return build(tmp_path_factory.mktemp("map"), "gcc", *request.param)
-
-
-def row_major(dims):
-    return tuple(math.prod(dims[d + 1 :]) for d in range(len(dims)))
 
 
 def numbers(dtype, size, seed=3):
@@ -220,32 +217,10 @@ def test_two_outputs_and_an_output_read_again(lib):
 
 
 @pytest.mark.parametrize("temps", [1, 3, 200])
-@pytest.mark.parametrize(
-    "dims", [(130, 20), (3, 700), (9, 11, 13), (40, 1, 33), (2, 257), (600, 3), (4, 130, 2)], ids=str
-)
+@pytest.mark.parametrize("dims", MIXED, ids=str)
 def test_blocks_of_many_rows_and_rows_of_many_blocks(lib, dims, temps):
-    rank, size = len(dims), math.prod(dims)
-    inner, turned = (0,) * (rank - 1) + (1,), tuple(reversed(row_major(tuple(reversed(dims)))))
-    window = tuple((d // 4, d - d // 4 - d // 5) for d in dims)
-    inputs = (
-        MapInput(f32, 0, row_major(dims)),
-        MapInput(f32, 2, inner),  # a row again and again
-        MapInput(i32, 1, (*((1,) * (rank - 1)), 0)),  # a column, or many
-        MapInput(f32, 0, turned),
-        MapInput(f32, 3, row_major(dims), window),
-        MapInput(bits, 5, row_major(dims)),
-        MapInput(bits, 1, inner),
-        MapInput(u8, size, tuple(-s for s in row_major(dims))),
-        MapInput(f32, 4, (0,) * rank),
-    )
-    n, add, load = len(inputs), BY_NAME["add"].number, LOAD.number
-    code = [Instruction(add, n + 1 + t, t % 2, 3) for t in range(temps)]
-    code += [Instruction(add, n + 1, n + temps, 4), Instruction(add, n + 1, n + 1, 8)]
-    for number in (2, 5, 6, 7):
-        code += [Instruction(load, n, number), Instruction(add, n + 1, n + 1, n)]
-    code += [Instruction(MOVE.number, n, n + 1)]
-    program = Program(dims, inputs, (f32,), temps, 64, NO_TILE, tuple(code))
-    data = [numbers(i.dtype, size + 16, k) for k, i in enumerate(inputs)]
+    size, program = math.prod(dims), mixed_program(dims, temps)
+    data = [numbers(i.dtype, size + 16, k) for k, i in enumerate(program.inputs)]
     for begin, end in [(0, size), (size // 3, size - 1), (dims[-1], size), (1, 5)]:
         (found,), (expected,) = both(lib, program, f32, data, begin, end)
         np.testing.assert_array_equal(found, expected)
