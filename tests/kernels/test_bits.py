@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff.kernels.table import KERNELS
-from lazydiff.passes.unpool import unpool
 from lazydiff.plan.model import MAP
-from lazydiff.run.native import simd_names
 from native import tree
 from tools_needed import require
 
@@ -18,64 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion"]
 WARNINGS += ["-Wmissing-prototypes", "-Werror"]
 FLAGS = ["-ffp-contract=off", "-fno-math-errno", f"-I{ROOT}/c_kernels/include"]
-
-
-def everything(dtype):
-    """A plan whose steps are every kernel, over shapes that straddle lanes and column tiles."""
-    rng = np.random.default_rng(5)
-
-    def array(*shape):
-        return ld.constant(rng.normal(size=shape).astype(dtype.numpy))
-
-    x, w = ld.input("x", (2, 9, 7, 5), dtype), array(3, 2, 5, 19)
-    y, z = ld.conv2d(x, w, (2, 1), (1, 1)), ld.conv2d(x, array(2, 2, 5, 24))
-    a = x.reshape(18, 35)
-    rows = array(6, 35)
-    pooled = ld.square(ld.max_pool2d(ld.conv2d(x, w, 1, 1), (2, 3), 2, 1)).sum()
-    unpooled = unpool(ld.grad(pooled, [x, w]))
-    key = ld.random_key("key", 2**40 + 7)
-    outputs = {
-        "conv2d": y,
-        "grads": ld.grad(ld.square(y).sum(), x) * 1.0,
-        "grad_w": ld.grad(ld.square(y).sum(), w),
-        "nn": a @ array(35, 33),
-        "nt": a @ array(21, 35).T,
-        "nt wide": a @ array(72, 35).T,
-        "tn": a.T @ array(18, 17),
-        "grads wide": ld.grad(ld.square(ld.conv2d(z, array(2, 3, 24, 11), 1, 1)).sum(), z) * 1.0,
-        "batch": ld.sigmoid(x.reshape(2, 63, 5)) @ array(2, 5, 3),
-        "sum": x.sum(axis=3),
-        "sum outer": x.sum(axis=0),
-        "max": ld.max(x, axis=2),
-        "min": ld.min(x, axis=1),
-        "argmax": ld.argmax(a, 1),
-        "map": ld.where(x > 0, ld.exp(x) ** 1.7, ld.log(1 + x * x)) + ld.tanh(x),
-        "softmax": ld.softmax(a),
-        "pool": ld.max_pool2d(x, 3, 2, 1),
-        "pool back": ld.grad(ld.square(ld.max_pool2d(x, 3, 2, 1)).sum(), x),
-        "unpooled x": unpooled[0] * 1.0,
-        "unpooled w": unpooled[1] * 1.0,
-        "cumsum": ld.cumsum(x, axis=1),
-        "take": ld.take(a, [[0, 17], [4, 4]], axis=0),
-        "add_rows": ld.scatter_add(rows, ld.argmax(a, 1), a),
-        "uniform": ld.uniform(key, (21,), dtype, stream=3),
-        "next_key": ld.next_key(key),
-    }
-    return ld.compile(f=outputs)
-
-
-@pytest.mark.parametrize("dtype", [ld.f32, ld.f64], ids=str)
-def test_every_instruction_set_gives_the_same_bits(dtype, monkeypatch):
-    plan = everything(dtype)
-    used = {s.kernel for s in plan.entries[0].steps}
-    assert used == set(KERNELS)
-    data = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
-    found = ld.Session(plan).run("f", x=data)
-    shipped = {name: np.asarray(value).tobytes() for name, value in found.items()}
-    for simd in simd_names():
-        monkeypatch.setenv("LZD_SIMD", simd)
-        for name, value in ld.Session(plan).run("f", x=data).items():
-            assert np.asarray(value).tobytes() == shipped[name], (simd, name)
 
 
 def fma(a, b, c):

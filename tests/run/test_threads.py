@@ -92,17 +92,6 @@ def test_every_small_plan_gives_the_same_bits(make):
         assert everything(ld.Session(plan, threads=threads), plan) == alone, threads
 
 
-def test_every_kernel_gives_the_same_bits_on_four_threads():
-    sys.path.append(str(ROOT / "tests/kernels"))
-    from test_bits import everything as all_kernels
-
-    for dtype in (ld.f32, ld.f64):
-        plan = all_kernels(dtype)
-        x = np.random.default_rng(6).normal(size=(2, 9, 7, 5)).astype(dtype.numpy)
-        alone, shared = (ld.Session(plan, threads=n).arrays("f", x=x) for n in (1, 4))
-        assert {k: v.tobytes() for k, v in alone.items()} == {k: v.tobytes() for k, v in shared.items()}
-
-
 @pytest.mark.parametrize(
     "name", ["w1_mlp_b1", "w2_lenet_b1", "w3_ae_b1", "w4_dscnn_b1", "w7_pinn_f64", "w8_maml", "w9_hvp"]
 )
