@@ -7,7 +7,6 @@ sums with most of a core's registers empty; of eight rows it does not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -61,10 +60,12 @@ def _passing_bytes(calls: list[Call], unit_bytes: int) -> int:
 
 
 def _longer(call: Call) -> Call:
-    """The call with a long block, if it is a map with temporaries and that many elements; else as it is."""
+    """The call with a long block, if it is a map with temporaries and rows of that many elements; else as it is."""
     program = call.program
-    block = min(LONG_BLOCK, math.prod(program.dims)) if program else 0
-    if program is None or not program.n_temps or block <= program.block:
+    if program is None or not program.n_temps or not program.dims:
+        return call
+    block = min(LONG_BLOCK, program.dims[-1])
+    if block <= program.block:
         return call
     scratch = replace(call.writes[-1], elements=program.n_temps * block)
     return replace(call, writes=[*call.writes[:-1], scratch], program=replace(program, block=block))

@@ -64,13 +64,10 @@ def _fold_numbers(n: Tensor) -> Tensor | None:
     return call("broadcast_to", constant(np.asarray(value, dtype)), n.shape)
 
 
-WIDE_ROW = 64  # a small core dispatches a map's instructions row by row: for narrower rows a product is faster there
-
-
 @row("matmul")
 def _outer_product(n: Tensor) -> Tensor | None:
     """A product over one term is elementwise: it fuses with its readers, and an update needs no tile for it."""
-    if n.inputs[0].shape[-1] != 1 or n.shape[-1] < WIDE_ROW:
+    if n.inputs[0].shape[-1] != 1:
         return None
     zero = constant(np.zeros((), n.dtype.numpy))
     return call("fma", *(call("broadcast_to", x, n.shape) for x in (*n.inputs, zero)))  # +0 + a b: a product's bits

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 import lazydiff as ld
-from lazydiff.kernels.program import NO_TILE
+from lazydiff.kernels.opcodes import BY_NAME
+from lazydiff.kernels.program import NO_TILE, Program
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import MAP, Plan, Step
 from tools.bench.workloads import lazy
@@ -47,12 +48,25 @@ class Timed:
 
 
 def multiply_adds(step: Step) -> int:
-    """Of a matrix product or a convolution (taps outside the image counted); 0 of other kernels."""
-    v = {} if step.kernel == MAP else step.values
+    """Of a matrix product, a map's over one term too, or a convolution (taps outside the image counted); else 0."""
+    if step.kernel == MAP:
+        return _outer_products(step.program)
+    v = step.values
     if {"kh", "cg", "fg"} <= v.keys():
         results = v["poh"] * v["pow"] if "poh" in v else v["oh"] * v["ow"]  # pooled: those that went through
         return v["n"] * results * v.get("groups", 1) * v["fg"] * v["kh"] * v["kw"] * v["cg"]
     return v["batch"] * v["m"] * v["k"] * v["n"] if {"m", "k", "n"} <= v.keys() else 0
+
+
+def _outer_products(program: Program) -> int:
+    """Elements of a map's products of a column by a row, as passes/simplify.py writes them: an fma onto 0."""
+    moves = [{d for d, stride in enumerate(i.strides) if stride and program.dims[d] > 1} for i in program.inputs]
+    found = 0
+    for i in program.instructions:
+        if i.opcode == BY_NAME["fma"].number and max(i.a, i.b) < len(moves):
+            a, b = moves[i.a], moves[i.b]
+            found += bool(a and b and not a & b)
+    return found * program.elements
 
 
 def shape(step: Step) -> str:

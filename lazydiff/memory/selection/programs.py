@@ -85,8 +85,8 @@ class MapBuilder:
                 temps[key] = free.pop()
             first, second, third = (*numbers, 0, 0)[:3]
             instructions.append(Instruction(opcode, slot(key), first, second, third))
-        elements = math.prod(dims)
-        block = min(BLOCK, elements) if n_temps else min(elements, 1 << 16)
+        row = dims[-1] if dims else 1  # no block leaves its innermost row
+        block = min(BLOCK, row) if n_temps else min(math.prod(dims), 1 << 16)
         views = zip(items, strides, windows, strict=True)
         inputs = tuple(MapInput(i.dtype, i.offset, s, w) for i, s, w in views)
         program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
