@@ -78,6 +78,7 @@ void SUFFIX(lzd_k_pool_scatter)(void *const *p, const uint32_t *v, uint32_t begi
     const pool *s = (const pool *)v;
     T *out = p[LZD_POOL_SCATTER_P_OUT];
     for (uint32_t row = begin; row < end; row++, out += (size_t)s->w * s->c) {
-        scatter_row(out, p[LZD_POOL_SCATTER_P_Y], p[LZD_POOL_SCATTER_P_INDEX], s, row);
+        const uint32_t n = row / s->h;
+        scatter_row(out, p[LZD_POOL_SCATTER_P_Y], p[LZD_POOL_SCATTER_P_INDEX], s, n, row - n * s->h);
     }
 }

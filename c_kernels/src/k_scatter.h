@@ -79,10 +79,10 @@ static void clear(T *out, size_t count)
     }
 }
 
-/* Row `row` of the n * h rows, (w, c), into out. y and index (n,oh,ow,c). */
-static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s, uint32_t row)
+/* Row r of image n, (w, c), into out. y and index (n,oh,ow,c). */
+static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s, uint32_t n, uint32_t r)
 {
-    const uint32_t n = row / s->h, low = row - n * s->h + s->ph; /* tap di of window row i sees it if i * sh + di = low */
+    const uint32_t low = r + s->ph; /* tap di of window row i sees it if i * sh + di = low */
     clear(out, (size_t)s->w * s->c);
     for (uint32_t i = low < s->kh ? 0u : (low - s->kh) / s->sh + 1u; i < s->oh && i * s->sh <= low; i++) {
         const uint32_t first = (low - i * s->sh) * s->kw; /* the number of the first tap of that row */

@@ -19,6 +19,15 @@ static pool pool_of(const unpool *s)
 /* The output pixels of a row whose input pixel exists at one tap. */
 static range seen_by(const unpool *s, uint32_t dj) { return inside(s->ow, s->sw, dj * s->dw, s->pw, s->w); }
 
+/* The row behind row i of image n. They are not counted through: y lies nowhere, so n * oh may be more than 32 bits hold. */
+LZD_INLINE void next_row(uint32_t *n, uint32_t *i, uint32_t oh)
+{
+    if (++*i == oh) {
+        *i = 0u;
+        ++*n;
+    }
+}
+
 /* One function of this for both kernels: add_to is much code. */
 static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
                      uint32_t count, uint32_t rows, uint32_t columns)
@@ -54,9 +63,9 @@ void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
     const unpool *s = (const unpool *)v;
     const pool by = pool_of(s);
     clear(out, (end - begin) * (size_t)s->fg);
-    for (uint32_t line = 0; line < s->n * s->oh; line++) {
-        const uint32_t n = line / s->oh, top = (line - n * s->oh) * s->sh - s->ph; /* below 0 it wraps */
-        scatter_row(row, p[LZD_UNPOOL_GRAD_W_P_POOLED], p[LZD_UNPOOL_GRAD_W_P_INDEX], &by, line);
+    for (uint32_t n = 0, i = 0; n < s->n; next_row(&n, &i, s->oh)) {
+        const uint32_t top = i * s->sh - s->ph; /* below 0 it wraps */
+        scatter_row(row, p[LZD_UNPOOL_GRAD_W_P_POOLED], p[LZD_UNPOOL_GRAD_W_P_INDEX], &by, n, i);
         for (uint32_t k = begin, rows; k < end; k += rows) {
             const uint32_t run = s->dw == 1u ? s->kw * s->cg : s->cg; /* rows that are contiguous in x */
             const uint32_t left = run - k % run, tap = k / s->cg, di = tap / s->kw;
@@ -87,7 +96,7 @@ static void add_taps(T *x, const T *row, const T *weight, const T *turned, size_
     }
 }
 
-/* Rows of y from the last one up: for each row of x its taps then come in their order. */
+/* Rows of y of each image from the last one up: for each row of x its taps then come in their order. */
 static void unpool_grad_x(void *const *p, const unpool *s, const T *turned, size_t line_of_turned)
 {
     T *row = p[LZD_UNPOOL_GRAD_X_P_ROW], *out = p[LZD_UNPOOL_GRAD_X_P_OUT];
@@ -95,9 +104,9 @@ static void unpool_grad_x(void *const *p, const unpool *s, const T *turned, size
     const pool by = pool_of(s);
     const size_t wide = (size_t)s->w * s->cg, taps = (size_t)s->kw * s->cg * s->fg;
     clear(out, s->n * s->h * wide);
-    for (uint32_t line = s->n * s->oh; line-- > 0u;) {
-        const uint32_t n = line / s->oh, top = (line - n * s->oh) * s->sh - s->ph; /* below 0 it wraps */
-        scatter_row(row, p[LZD_UNPOOL_GRAD_X_P_POOLED], p[LZD_UNPOOL_GRAD_X_P_INDEX], &by, line);
+    for (uint32_t n = 0, k = 0; n < s->n; next_row(&n, &k, s->oh)) {
+        const uint32_t i = s->oh - 1u - k, top = i * s->sh - s->ph; /* below 0 it wraps */
+        scatter_row(row, p[LZD_UNPOOL_GRAD_X_P_POOLED], p[LZD_UNPOOL_GRAD_X_P_INDEX], &by, n, i);
         for (uint32_t di = 0; di < s->kh; di++) {
             const uint32_t at = top + di * s->dh;
             if (at < s->h) {

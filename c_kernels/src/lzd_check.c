@@ -111,7 +111,7 @@ static bool buffer_fits(const uint32_t *h, const uint32_t *b)
     if (region >= REGION_ZERO + lzd_n_regions(h) || lzd_kind(b) > KIND_IO || dtype < F32 || dtype > BITS) {
         return false;
     }
-    if (b[2] == 0u || b[2] % item != 0u || b[1] % item != 0u) {
+    if (b[2] == 0u || b[2] > (dtype == BITS ? LZD_MOST / 8u : LZD_MOST) || b[2] % item != 0u || b[1] % item != 0u) {
         return false;
     }
     const uint64_t end = (uint64_t)b[1] + b[2];

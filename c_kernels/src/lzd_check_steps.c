@@ -68,7 +68,7 @@ static lzd_status check_fixed(const uint32_t *plan, const uint32_t *step, const 
     CHECK(tile == 0u || (kernel->n_rows != 0u && tile <= rows), LZD_ERROR_STEP);
     for (uint32_t k = 0; k < n; k++) {
         uint64_t elements = extents[k];
-        CHECK(elements <= UINT32_MAX, LZD_ERROR_STEP);
+        CHECK(elements <= LZD_MOST, LZD_ERROR_STEP);
         elements = first != NULL ? part_of(plan, step, k, first, kernel->operands[k].mode, elements) : elements;
         CHECK(holds(lzd_buffer_of(plan, step, k), kernel->operands[k].dtype != 0u ? kernel->operands[k].dtype : dtype, elements), LZD_ERROR_STEP);
     }
@@ -189,7 +189,7 @@ static lzd_status check_map(const uint32_t *plan, const uint32_t *step, const ui
     CHECK(m.n_in + m.n_out + m.n_temp <= 255u && m.n_out != 0u && m.block != 0u && m.tiles == (step[2] != 0u), LZD_ERROR_STEP);
     CHECK(n == m.n_in + m.n_out + (m.n_temp != 0u ? 1u : 0u), LZD_ERROR_STEP);
     const uint64_t elements = lzd_map_elements(&m);
-    CHECK(elements != 0u && elements <= UINT32_MAX && step[2] <= elements, LZD_ERROR_STEP);
+    CHECK(elements != 0u && elements <= LZD_MOST && step[2] <= elements, LZD_ERROR_STEP);
     if (m.tile != LZD_NONE) {
         CHECK(m.tile < m.n_in && first != NULL && step != first && lzd_map_contiguous(&m, m.tile), LZD_ERROR_STEP);
     }

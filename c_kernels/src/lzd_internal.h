@@ -101,6 +101,9 @@ extern const lzd_op_f64 LZD_NAMED(lzd_ops_f64)[];
 extern const uint32_t LZD_NAMED(lzd_generated_for);
 enum { OP_LOAD = 1, OP_STORE = 2 };
 
+/* The most bytes of a buffer, and elements of anything: so that kernels' indices fit 32 bits, and 31 where they have a sign. */
+#define LZD_MOST 0x80000000u
+
 /* Counts of elements and bytes. Whatever does not fit 32 bits is as good as infinite, so there is no division here. */
 static inline uint64_t sat_add(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 static inline uint64_t sat_mul(uint64_t a, uint64_t b)

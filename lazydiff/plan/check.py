@@ -17,6 +17,7 @@ from lazydiff.plan.check_groups import Group
 from lazydiff.plan.model import EXECUTOR_BYTES, MAP, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 _LIMIT = 2**32
+_MOST = 2**31  # bytes of a buffer, and elements of anything: kernels' indices have 32 bits
 
 
 def check(plan: Plan) -> None:
@@ -57,6 +58,8 @@ def _check_buffer(plan: Plan, number: int, b: Buffer) -> None:
     where = f"plan: buffer {number} ({b.label or b.kind.name.lower()})"
     if b.size_bytes <= 0 or b.size_bytes % b.dtype.itemsize or b.offset < 0 or b.offset % b.dtype.itemsize:
         raise PlanError(f"{where}: {b.size_bytes} bytes at {b.offset} are not whole, aligned {b.dtype} elements")
+    if b.size_bytes > (_MOST // 8 if b.dtype is bits else _MOST):
+        raise PlanError(f"{where}: {b.size_bytes} bytes; a buffer has at most 2**31, and 2**31 elements")
     if b.region.in_ram:
         if b.region.number >= len(plan.regions):
             raise PlanError(f"{where}: lies in region {b.region.number} of {len(plan.regions)}")
@@ -201,6 +204,8 @@ def _check_kernel(plan: Plan, where: str, step: Step, group: Group | None) -> No
         raise PlanError(f"{where}: a tile of {step.tile_rows} rows of {step.rows}")
     for number, declared in zip(step.operands, kernel.operands, strict=True):
         elements = extent_elements(declared.extent, step.values)
+        if elements > _MOST:
+            raise PlanError(f"{where}: {declared.name} has {elements} elements, more than 2**31")
         if group is not None:
             elements = group.range_elements(step, number, elements, declared.mode)
         _check_extent(plan, where, number, declared.dtype or step.dtype, elements, declared.name)
@@ -226,7 +231,7 @@ def _check_map(plan: Plan, where: str, step: Step, group: Group | None) -> None:
     n_in, n_out = len(program.inputs), len(program.outputs)
     if not n_out or len(step.operands) != n_in + n_out + bool(program.n_temps):
         raise PlanError(f"{where}: map has {len(step.operands)} operands for {n_in} inputs and {n_out} outputs")
-    if any(d < 1 for d in program.dims) or not step.tile_rows <= program.elements < _LIMIT or program.block < 1:
+    if any(d < 1 for d in program.dims) or not step.tile_rows <= program.elements <= _MOST or program.block < 1:
         raise PlanError(f"{where}: map over {program.dims} in blocks of {program.block}, tiles of {step.tile_rows}")
     if program.tiles != bool(step.tile_rows):
         raise PlanError(f"{where}: a map of tiles, and no tile rows; or the other way round")

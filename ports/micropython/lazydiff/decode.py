@@ -80,6 +80,7 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, gro
         mode, code = modes[place], int(modes[place + 1])
         region, _, kind, _, bytes_there = plan.buffers[k]
         need(kind == (code or dtype), where, "buffer %d has the wrong dtype" % k)
+        need(size <= 1 << 31, where, "more than 2**31 elements")
         if group:
             size = group.need_elements(k, size, mode)
         need(size * ITEMSIZE[kind] <= bytes_there, where, "buffer %d is too small" % k)

@@ -82,6 +82,7 @@ def decode(words, buffers, dtype, places, tile_rows, where):
     for dim in dims:
         _need(0 < dim < 0x80000000, where, "a dimension is out of range")
         count *= dim
+    _need(count <= 1 << 31, where, "more than 2**31 elements")
     _need(tile_rows <= count, where, "a tile of more elements than there are")
     windows = [None]
     for _ in range(n_windows):

@@ -227,6 +227,7 @@ class Plan:
         need(not in_ram or _RAM.index(region) < len(self.regions), where, "no such region")
         item = ITEMSIZE[dtype]
         need(size and size % item == 0 and offset % item == 0, where, "offset or size is no multiple of the itemsize")
+        need(size <= (1 << 28 if dtype == 7 else 1 << 31), where, "more than 2**31 bytes or elements")
         need(region or offset >= 64, where, "lies in the executor's bytes")
         end = self.regions[_RAM.index(region)][1] if in_ram else (self.sections["consts"][1], NONE)[region - 1]
         need(offset + size <= end and (region != 2 or not offset), where, "ends outside its region")
