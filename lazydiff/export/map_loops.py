@@ -57,11 +57,27 @@ class _Writer:
     def __init__(self, form: Form, step: int) -> None:
         self.form, self.step = form, step
         self.n_in = len(form.inputs)
+        self.four = self.registers() if step > 1 and form.dtype == f32 else {}
         self.lines: list[str] = []
         self.indent = 1
 
     def put(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
+
+    def registers(self) -> dict[int, str]:
+        """By slot, what is loaded or stored four at a time, and in which registers (k_four.h): A, B or C.
+
+        An fma is summed where its last argument is, so its result is stored from there.
+        """
+        straight = [k for k, i in enumerate(self.form.inputs) if i.dtype == f32 and not (i.steady or i.window)]
+        found = dict(zip((k for k in straight if self.form.inputs[k].inner != 2), "ABC", strict=False))
+        free = [letter for letter in "CBA" if letter not in found.values()]
+        for i in self.form.code:
+            if i.dst >= self.n_in and i.dst < self.n_in + len(self.form.outputs) and self.dtype_of(i.dst) == f32:
+                summed = found.get(i.arguments[-1]) if OPCODES[i.opcode].name == "fma" else None
+                if summed or free:
+                    found[i.dst] = summed or free.pop()
+        return found
 
     # Names: a<k> an input's place, x<k> its element; d<k> an output's place; i<k>, o<k> the number of a bit.
 
@@ -113,7 +129,14 @@ class _Writer:
     def values(self, first: int, count: int, whole: bool) -> None:
         """Elements first .. first + count - 1: all loaded, then all computed, then all stored."""
         names: list[dict[int, str]] = [{} for _ in range(count)]
+        four = self.four if count == TOGETHER else {}
         for k, item in enumerate(self.form.inputs):
+            if k in four:
+                listed = [f"x{k}_{first + q}" for q in range(count)]
+                self.put(f"TAKE_{four[k]}(a{k}, {', '.join(listed)});")
+                for q in range(count):
+                    names[q][k] = listed[q]
+                continue
             for q in range(count):
                 names[q][k] = f"x{k}"
                 if not item.steady:
@@ -125,6 +148,10 @@ class _Writer:
             for n in range(len(self.form.code)):
                 self.instruction(names[q], n, f"{first + q}")
         for k, dtype in enumerate(self.form.outputs):
+            if self.n_in + k in four:
+                listed = [names[q][self.n_in + k] for q in range(count)]
+                self.put(f"PUT_{four[self.n_in + k]}(d{k}, {', '.join(listed)});")
+                continue
             for q in range(count):
                 value = names[q][self.n_in + k]
                 if dtype is bits and whole:
@@ -163,11 +190,14 @@ class _Writer:
 
     def advance(self, count: int) -> None:
         """Move every place on by so many elements."""
+        four = self.four if count > 1 else {}
         for k, item in enumerate(self.form.inputs):
-            if not item.steady:
+            if not item.steady and k not in four:
                 by = f"{count}" if item.inner != 2 and not item.window else f"{count} * s{k}" if count > 1 else f"s{k}"
                 self.put(f"{'i' if item.dtype is bits else 'a'}{k} += {by};")
         for k, dtype in enumerate(self.form.outputs):
+            if self.n_in + k in four:
+                continue
             self.put(f"{'o' if dtype is bits else 'd'}{k} += {count}{'u' if dtype is bits else ''};")
 
     def loops(self) -> None:
