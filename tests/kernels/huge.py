@@ -1,4 +1,4 @@
-"""Calls kernels on buffers of up to 2**31 bytes, most of whose pages nobody touches: python huge.py <library>.
+"""Calls kernels on buffers of up to 2**31 bytes, most of whose pages nobody touches: huge.py <library> <kernels>.
 
 A small problem lies in the last elements of a huge one that is zero elsewhere: in the last rows, columns and terms of
 every operand. What the kernel makes of the last rows must be the small problem's results; an index that went round
@@ -215,12 +215,13 @@ def main():
         arrays = [fill(case, k, NORMAL) for k in range(len(case.operands))]
         call(lib, KERNELS[case.kernel], case.dtype, arrays, case.words, 0, case.rows)
     sys.stderr.write("small\n")
-    for kernel in KERNELS.values():
+    for kernel in (k for k in KERNELS.values() if k.name.startswith(sys.argv[2])):
         for grown in next((g for name, g in GROWN.items() if kernel.name.startswith(name)), []):
             compare(lib, kernel, f32, *grown)
-    for program in programs():
-        elementwise(lib, program, f32)
-    bits_at_the_end(lib)
+    if "map".startswith(sys.argv[2]):
+        for program in programs():
+            elementwise(lib, program, f32)
+        bits_at_the_end(lib)
 
 
 if __name__ == "__main__":
