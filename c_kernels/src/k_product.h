@@ -60,11 +60,14 @@ LZD_INLINE void product_panels(T *out, const factors *x)
 /* From how many bytes of b on, and for how many rows, its panels are worth being copied. */
 enum { PANEL_BYTES = 32768, PANEL_ROWS = 32 };
 
-/* out[r][j] = sum over i of a[r * a_row + i * a_step] * b[i * b_step + j * b_column], i ascending, one fma a term. One
- * function for all products of a file: blocks of all forms are much code. */
-static void product(T *out, const factors *x)
+/* One function for all products of a file: blocks of all forms are much code. */
+static void product_of(T *out, const factors *x)
 {
 #if defined(PANEL_TERMS)
+    if (x->rows == 1u && x->b_column != 1) {
+        sum_across(out, x->a, x->a_step, x->b, x->b_column, x->k, x->n);
+        return;
+    }
     if (x->b_column != 1 || (x->rows >= PANEL_ROWS && (uint64_t)x->k * x->n * sizeof(T) >= PANEL_BYTES)) {
         product_panels(out, x);
         return;
@@ -89,6 +92,17 @@ static void product(T *out, const factors *x)
     BLOCKS_OF_COLUMNS(x->n, 2u, LAST_IN_PART, BLOCK)
 #undef BLOCK
 #undef ROWS_OF
+}
+
+/* out[r][j] = sum over i of a[r * a_row + i * a_step] * b[i * b_step + j * b_column], i ascending, one fma a term. */
+LZD_INLINE void product(T *out, const factors *x)
+{
+    if (x->n == 1u && x->rows != 1u) { /* a column is a row of the product the other way round */
+        const factors swapped = {x->b, x->a, 0, x->b_step, x->a_step, x->a_row, 1u, x->k, x->rows};
+        product_of(out, &swapped);
+    } else {
+        product_of(out, x);
+    }
 }
 
 #endif

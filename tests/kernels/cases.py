@@ -25,6 +25,9 @@ MATMULS = [  # batch m k n, and whether a and b repeat over the batch
     (2, 4, 10, 16, 1, 1),
     (3, 6, 7, 29, 0, 1),
     (3, 5, 16, 3, 1, 0),
+    (1, 9, 11, 44, 1, 1),
+    (2, 1, 21, 43, 1, 1),  # a row
+    (2, 19, 21, 1, 1, 1),  # a column
 ]
 CONVOLUTIONS = [  # n h w cg oh ow fg groups kh kw sh sw dh dw ph pw
     (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),

@@ -111,15 +111,16 @@ def fma(a, b, c):
     return float(Fraction(a) * Fraction(b) + Fraction(c))
 
 
-def test_float64_products_are_the_contracts_bits(lib):
-    words = (1, 2, 21, 5, 2 * 21, 21 * 5)
+@pytest.mark.parametrize(("m", "n"), [(2, 5), (1, 19), (11, 1)])
+def test_float64_products_are_the_contracts_bits(lib, m, n):
+    words = (1, m, 21, n, m * 21, 21 * n)
     for name in ("matmul_nn", "matmul_nt", "matmul_tn"):
         kernel = next(k for k in KERNELS.values() if k.name == name)
         arrays, _ = operands(kernel, words, f64)
-        a = arrays["a"].reshape(21, 2).T if name == "matmul_tn" else arrays["a"].reshape(2, 21)
-        b = arrays["b"].reshape(5, 21).T if name == "matmul_nt" else arrays["b"].reshape(21, 5)
-        found = run(lib, kernel, words, f64).reshape(2, 5)
-        for i, j in np.ndindex(2, 5):
+        a = arrays["a"].reshape(21, m).T if name == "matmul_tn" else arrays["a"].reshape(m, 21)
+        b = arrays["b"].reshape(n, 21).T if name == "matmul_nt" else arrays["b"].reshape(21, n)
+        found = run(lib, kernel, words, f64).reshape(m, n)
+        for i, j in np.ndindex(m, n):
             total = 0.0
             for k in range(21):
                 total = fma(a[i, k], b[k, j], total)
