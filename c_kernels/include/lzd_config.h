@@ -34,6 +34,11 @@
 #define LZD_F64 1
 #endif
 
+/* 1: depthwise convolutions have loops of their own on small cores. 0 leaves them out, 1.2 KB, for plans without such. */
+#ifndef LZD_DEPTHWISE
+#define LZD_DEPTHWISE 1
+#endif
+
 /* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)

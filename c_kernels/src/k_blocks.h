@@ -90,7 +90,7 @@ LZD_INLINE void block(T *out, const T *a, const T *b, const sums *s, uint32_t ro
             add_run(sum, a, b, s, rows, columns, BESIDE);
         } else if (how == ACROSS) {
             add_run(sum, a, b, s, rows, columns, ACROSS);
-        } else if (how == OWN) {
+        } else if (LZD_DEPTHWISE && how == OWN) {
             add_run(sum, a, b, s, rows, columns, OWN);
         } else if (how == PACKED && rows > 1u) {
             add_run(sum, a, b, s, rows, columns, PACKED);
@@ -116,16 +116,32 @@ BLOCK(row, 1u, 4u)
 BLOCK(wide_row, 1u, 16u)
 BLOCK(rows, 4u, 4u)
 
+#if LZD_DEPTHWISE
+#include "k_own.h"
+#else
+#define own_three rows
+#define own_eight row
+#endif
+
+/* Can four rows of OWN sums be made three terms at a time? After each run follows the same step, as in convolutions. */
+LZD_INLINE bool are_three_taps(const sums *s)
+{
+    return s->terms == 3u && s->runs != 0u && s->group == 1u && (s->a_step == s->a_row || s->a_step == -s->a_row);
+}
+
 /* Where fewer are left than the last block has, it computes some again. */
 void SUFFIX(lzd_sums)(const sums *s, lie how)
 {
     const bool narrow = s->columns < 4u;
     const uint32_t high = s->rows < 4u || narrow ? 1u : 4u;
-    const uint32_t wide = narrow ? 1u : high == 1u && how == BESIDE && s->columns >= 16u ? 16u : 4u;
-    void (*const run)(T *, const T *, const T *, const sums *, lie) = narrow ? one : wide == 16u ? wide_row : high == 1u ? row : rows;
+    const bool own = LZD_DEPTHWISE && how == OWN, eight = own && high == 1u && s->columns >= 8u;
+    const uint32_t wide = narrow ? 1u : eight ? 8u : high == 1u && how == BESIDE && s->columns >= 16u ? 16u : 4u;
+    const bool three = own && high == 4u && are_three_taps(s);
+    void (*const run)(T *, const T *, const T *, const sums *, lie) =
+        narrow ? one : wide == 16u ? wide_row : eight ? own_eight : high == 1u ? row : three ? own_three : rows;
     for (uint32_t j = 0; j < s->columns; j += wide) {
         j = j + wide > s->columns ? s->columns - wide : j;
-        const T *a = s->a + (how == OWN ? j : 0u), *b = s->b + STEP(j) * s->b_column;
+        const T *a = s->a + (own ? j : 0u), *b = s->b + STEP(j) * s->b_column;
         for (uint32_t r = 0; r < s->rows; r += high) {
             r = r + high > s->rows ? s->rows - high : r;
             run(s->out + STEP(r) * s->out_row + j, a + STEP(r) * s->a_row, b, s, how);

@@ -24,7 +24,7 @@ typedef char window_is_the_attributes[LZD_CONV2D_N == 0 && LZD_CONV2D_GROUPS == 
 #define ONCE LZD_INLINE
 #endif
 
-LZD_INLINE bool is_depthwise(WINDOW *s) { return s->cg == 1u && s->fg == 1u; }
+LZD_INLINE bool is_depthwise(WINDOW *s) { return LZD_DEPTHWISE && s->cg == 1u && s->fg == 1u; }
 
 /* One tap that meets every pixel: a product of all pixels and the weight. */
 LZD_INLINE bool is_pixel(WINDOW *s)

@@ -1,5 +1,6 @@
 /* Reductions over the middle axis of (outer, red, inner); contracts in lzd_attrs.h. */
 #include "k_columns.h"
+#include "k_four.h"
 
 /* GCC would take a loop of eight apart into scalars before its vectoriser sees it. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -37,15 +38,25 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
 }
 
 #if LZD_SMALL
+/* Four columns at a time, then one. */
 LZD_INLINE void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
 {
-    for (uint32_t i = 0; i < columns; i++) {
-        out[i] = 0;
-    }
-    for (uint32_t r = 0; r < rows; r++, x += columns) {
-        for (uint32_t i = 0; i < columns; i++) {
-            out[i] += x[i];
+    uint32_t i = 0;
+    for (; i + 4u <= columns; i += 4u) {
+        const T *from = x + i;
+        T a = 0, b = 0, c = 0, d = 0;
+        for (uint32_t r = rows; r != 0u; r--, from += columns - 4u) {
+            TAKE_A(from, first, second, third, last);
+            a += first, b += second, c += third, d += last;
         }
+        out[i] = a, out[i + 1u] = b, out[i + 2u] = c, out[i + 3u] = d;
+    }
+    for (; i < columns; i++) {
+        T sum = 0;
+        for (uint32_t r = 0; r < rows; r++) {
+            sum += x[(size_t)r * columns + i];
+        }
+        out[i] = sum;
     }
 }
 #else

@@ -15,6 +15,7 @@ from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
 TOGETHER = 4  # elements loaded, computed and stored together: a load waits for none of the stores before it
 _CHEAP = 6  # instructions of a program whose loop is written out
 _PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
+_TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
 _LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
 
 
@@ -67,14 +68,15 @@ class _Writer:
     def registers(self) -> dict[int, str]:
         """By slot, what is loaded or stored four at a time, and in which registers (k_four.h): A, B or C.
 
-        An fma is summed where its last argument is, so its result is stored from there.
+        What takes up an argument's registers, as an fma does its last one's, is stored from there.
         """
         straight = [k for k, i in enumerate(self.form.inputs) if i.dtype == f32 and not (i.steady or i.window)]
         found = dict(zip((k for k in straight if self.form.inputs[k].inner != 2), "ABC", strict=False))
         free = [letter for letter in "CBA" if letter not in found.values()]
         for i in self.form.code:
             if i.dst >= self.n_in and i.dst < self.n_in + len(self.form.outputs) and self.dtype_of(i.dst) == f32:
-                summed = found.get(i.arguments[-1]) if OPCODES[i.opcode].name == "fma" else None
+                taken = _TAKEN_UP.get(OPCODES[i.opcode].name)
+                summed = None if taken is None else found.get(i.arguments[taken])
                 if summed or free:
                     found[i.dst] = summed or free.pop()
         return found
@@ -228,7 +230,7 @@ class _Writer:
         self.put(f"if (n >= 8u && {aligned}) {{")
         self.indent += 1
         for k in inputs:
-            self.put(f"const uint32_t m{k} = a{k}[i{k} / 8];")
+            self.put(f"const uint32_t m{k} = a{k}[(size_t)i{k} / 8u];")
         for k in outputs:
             self.put(f"uint32_t w{k} = 0;")
         for first in range(0, 8, TOGETHER):
