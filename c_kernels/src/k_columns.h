@@ -210,8 +210,10 @@ LZD_INLINE void add_to(T *out, ptrdiff_t out_row, const T *a, ptrdiff_t a_row, p
     do { \
         const uint32_t at = first, all = full, some = rest; \
         const part m = part_of(lanes); \
-        if (all + some == 1u && rows == 5u) { /* a row of taps of one channel, often */ \
-            SOME_ROWS(0u, 5u); \
+        if (all + some == 1u && (rows == 5u || (LANES > 1u && rows == 10u))) { /* single rows would wait for their own additions */ \
+            for (uint32_t r = 0; r < rows; r += 5u) { \
+                SOME_ROWS(r, 5u); \
+            } \
         } else { \
             EACH_ROW(rows, HIGH(all, some), SOME_ROWS) \
         } \

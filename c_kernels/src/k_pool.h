@@ -29,7 +29,7 @@ void SUFFIX(lzd_k_max_pool_index)(void *const *p, const uint32_t *v, uint32_t be
                         best = first ? now : v_pick(m, now, best);
                     }
                 }
-                store_bytes(out, at, f);
+                v_store_bytes(out, at, f.count);
                 out += f.count;
             }
         }
@@ -51,7 +51,7 @@ void SUFFIX(lzd_k_pool_gather)(void *const *p, const uint32_t *v, uint32_t begin
                 const range rows = inside(s->kh, 1u, i * s->sh, s->ph, s->h), taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
                 for (uint32_t c = 0; c < s->c; c += LANES) {
                     const channels_part f = channels_from(c, s->c);
-                    const V at = load_bytes(index, f);
+                    const V at = v_load_bytes(index, f.count);
                     V found = v_zero();
                     for (uint32_t di = rows.begin; di < rows.end; di++) {
                         for (uint32_t dj = taps.begin; dj < taps.end; dj++) {

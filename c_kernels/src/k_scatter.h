@@ -33,41 +33,18 @@ LZD_INLINE void store_some(T *p, V a, channels_part f)
     }
 }
 
-/* Bytes as numbers. */
-LZD_INLINE V load_bytes(const uint8_t *p, channels_part f)
-{
-    T each[LANES] = {0};
-    if (f.count == LANES) {
-        for (uint32_t k = 0; k < LANES; k++) {
-            each[k] = (T)p[k];
-        }
-    } else {
-        for (uint32_t k = 0; k < f.count; k++) {
-            each[k] = (T)p[k];
-        }
-    }
-    return v_load(each);
-}
-
-LZD_INLINE void store_bytes(uint8_t *p, V a, channels_part f)
-{
-    T each[LANES];
-    v_store(each, a);
-    for (uint32_t k = 0; k < f.count; k++) {
-        p[k] = (uint8_t)each[k];
-    }
-}
-
 /* What channels of a row of windows bring to their taps of number `first` .. first+kw-1, beside each other in out. Where a tap is
- * not chosen 0 is added, which changes no sum that began with 0, and is no jump. */
-LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first, range taps, uint32_t channels)
+ * not chosen 0 is added, which changes no sum that began with 0, and is no jump. `alone`: no other window sees these taps, so what
+ * lies there is still 0 and need not be read, which would wait for the part of a vector that was just written beside it. */
+LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first, range taps, uint32_t channels, bool alone)
 {
     for (uint32_t c = 0; c < channels; c += LANES) {
         const channels_part f = channels_from(c, channels);
-        const V chosen = load_bytes(at + c, f), from = load_some(a + c, f);
+        const V chosen = v_load_bytes(at + c, f.count), from = load_some(a + c, f);
         for (uint32_t dj = taps.begin; dj < taps.end; dj++) {
             T *to = out + (size_t)dj * channels + c;
-            store_some(to, v_add(load_some(to, f), v_pick(v_equal(chosen, v_all((T)(first + dj))), from, v_zero())), f);
+            const V here = alone ? v_zero() : load_some(to, f);
+            store_some(to, v_add(here, v_pick(v_equal(chosen, v_all((T)(first + dj))), from, v_zero())), f);
         }
     }
 }
@@ -83,6 +60,7 @@ static void clear(T *out, size_t count)
 static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s, uint32_t n, uint32_t r)
 {
     const uint32_t low = r + s->ph; /* tap di of window row i sees it if i * sh + di = low */
+    const bool alone = !LZD_SMALL && s->kh <= s->sh && s->kw <= s->sw;
     clear(out, (size_t)s->w * s->c);
     for (uint32_t i = low < s->kh ? 0u : (low - s->kh) / s->sh + 1u; i < s->oh && i * s->sh <= low; i++) {
         const uint32_t first = (low - i * s->sh) * s->kw; /* the number of the first tap of that row */
@@ -90,7 +68,7 @@ static void scatter_row(T *out, const T *y, const uint8_t *index, const pool *s,
         const uint8_t *at = index + ((size_t)n * s->oh + i) * s->ow * s->c;
         for (uint32_t j = 0; j < s->ow; j++, a += s->c, at += s->c) {
             const range taps = inside(s->kw, 1u, j * s->sw, s->pw, s->w);
-            add_chosen(out + (STEP(j * s->sw) - STEP(s->pw)) * STEP(s->c), a, at, first, taps, s->c);
+            add_chosen(out + (STEP(j * s->sw) - STEP(s->pw)) * STEP(s->c), a, at, first, taps, s->c, alone);
         }
     }
 }

@@ -50,7 +50,7 @@ LZD_INLINE __m256i mask256(uint32_t lanes)
 #define LOAD256(p, mask) _mm256_maskload_ps(p, mask)
 #endif
 
-#if defined(__AVX512F__) && defined(__AVX512VL__)
+#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__)
 #define LANES (64u / (uint32_t)sizeof(T))
 #if LZD_T_IS_F64
 typedef __m512d V;
@@ -79,6 +79,16 @@ typedef part lanes_where;
 LZD_INLINE lanes_where v_equal(V a, V b) { return COMPARE512(a, b, _CMP_EQ_OQ); }
 LZD_INLINE lanes_where v_beats(V a, V b) { return COMPARE512(a, b, _CMP_NLE_UQ) & COMPARE512(b, b, _CMP_EQ_OQ); }
 LZD_INLINE V v_pick(lanes_where m, V a, V b) { return M512(mask_blend)(m, b, a); }
+#if LZD_T_IS_F64
+#define FROM_BYTES(bytes) _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(bytes))
+#define TO_BYTES(a) _mm256_cvtepi32_epi8(_mm512_cvttpd_epi32(a))
+#else
+#define FROM_BYTES(bytes) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
+#define TO_BYTES(a) _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(a))
+#endif
+LZD_INLINE V v_load_bytes(const uint8_t *p, uint32_t count) { return FROM_BYTES(_mm_maskz_loadu_epi8(part_of(count), p)); }
+LZD_INLINE void v_store_bytes(uint8_t *p, V a, uint32_t count) { _mm_mask_storeu_epi8(p, part_of(count), TO_BYTES(a)); }
+#define BYTES_IN_VECTORS
 #define NARROW SIDE
 #define LAST_IN_PART 1
 typedef V256 N;
@@ -171,6 +181,33 @@ typedef bool lanes_where;
 LZD_INLINE lanes_where v_equal(V a, V b) { return a == b; }
 LZD_INLINE lanes_where v_beats(V a, V b) { return (int)!(a <= b) & (int)(b == b); }
 LZD_INLINE V v_pick(lanes_where m, V a, V b) { return m ? a : b; }
+#endif
+
+#if !defined(BYTES_IN_VECTORS)
+/* The first `count` lanes as bytes. The others are 0. */
+LZD_INLINE V v_load_bytes(const uint8_t *p, uint32_t count)
+{
+    T each[LANES] = {0};
+    if (count == LANES) {
+        for (uint32_t k = 0; k < LANES; k++) {
+            each[k] = (T)p[k];
+        }
+    } else {
+        for (uint32_t k = 0; k < count; k++) {
+            each[k] = (T)p[k];
+        }
+    }
+    return v_load(each);
+}
+
+LZD_INLINE void v_store_bytes(uint8_t *p, V a, uint32_t count)
+{
+    T each[LANES];
+    v_store(each, a);
+    for (uint32_t k = 0; k < count; k++) {
+        p[k] = (uint8_t)each[k];
+    }
+}
 #endif
 
 #if !defined(NARROW)
