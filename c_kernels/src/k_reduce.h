@@ -39,12 +39,15 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
 
 #if LZD_SMALL
 /* Four columns at a time, then one. */
-LZD_INLINE void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
+static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool from_zero)
 {
     uint32_t i = 0;
     for (; i + 4u <= columns; i += 4u) {
         const T *from = x + i;
         T a = 0, b = 0, c = 0, d = 0;
+        if (!from_zero) {
+            a = out[i], b = out[i + 1u], c = out[i + 2u], d = out[i + 3u];
+        }
         for (uint32_t r = rows; r != 0u; r--, from += columns - 4u) {
             TAKE_A(from, first, second, third, last);
             a += first, b += second, c += third, d += last;
@@ -52,7 +55,7 @@ LZD_INLINE void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
         out[i] = a, out[i + 1u] = b, out[i + 2u] = c, out[i + 3u] = d;
     }
     for (; i < columns; i++) {
-        T sum = 0;
+        T sum = from_zero ? (T)0 : out[i];
         for (uint32_t r = 0; r < rows; r++) {
             sum += x[(size_t)r * columns + i];
         }
@@ -61,10 +64,14 @@ LZD_INLINE void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
 }
 #else
 /* The sums of some columns, which stay in registers. */
-LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint32_t full, uint32_t rest, part m)
+LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint32_t full, uint32_t rest, part m, bool from_zero)
 {
     V sum[MAX_SUMS];
-    clear_sums(sum, full + rest);
+    if (from_zero) {
+        clear_sums(sum, full + rest);
+    } else {
+        load_sums(sum, out, 0, 1u, full, rest, m);
+    }
     ONE_BY_ONE for (uint32_t r = 0; r < rows; r++, x += row) {
         UNROLL for (uint32_t v = 0; v < full + rest; v++) {
             sum[v] = v_add(sum[v], v < full ? v_load(x + v * LANES) : v_load_part(x + v * LANES, m));
@@ -73,10 +80,11 @@ LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint3
     store_sums(out, 0, sum, 1u, full, rest, m);
 }
 
-/* out[i] = the sum of x[r][i] over r ascending, from 0. */
-static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns)
+/* out[i] = the sum of x[r][i] over r ascending, from 0 or from out[i]. */
+static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool from_zero)
 {
-#define BLOCK(first, full, rest, lanes) sum_some(out + (first), x + (first), rows, STEP(columns), full, rest, part_of(lanes))
+#define BLOCK(first, full, rest, lanes) \
+    sum_some(out + (first), x + (first), rows, STEP(columns), full, rest, part_of(lanes), from_zero)
     FOR_COLUMNS(columns, 4u, BLOCK)
 #undef BLOCK
 }
@@ -86,15 +94,21 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
 {
     const T *x = p[LZD_REDUCE_SUM_P_X]; /* (outer, red, inner) */
     T *out = p[LZD_REDUCE_SUM_P_OUT];   /* (outer, inner) */
-    const uint32_t outer = v[LZD_REDUCE_SUM_OUTER], red = v[LZD_REDUCE_SUM_RED], inner = v[LZD_REDUCE_SUM_INNER];
-    (void)begin, (void)end;
-    for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner, out += inner) {
+    const uint32_t red = v[LZD_REDUCE_SUM_RED], inner = v[LZD_REDUCE_SUM_INNER];
+    x += (size_t)begin * red * inner;
+    for (uint32_t o = begin; o < end; o++, x += (size_t)red * inner, out += inner) {
         if (inner == 1u) {
-            *out = sum_lanes(x, red, (size_t)(outer - o - 1u) * red);
-            continue;
+            *out = sum_lanes(x, red, (size_t)(end - o - 1u) * red);
+        } else {
+            sum_rows(out, x, red, inner, true);
         }
-        sum_rows(out, x, red, inner);
     }
+}
+
+void SUFFIX(lzd_k_sum_rows)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
+{
+    const T *x = p[LZD_SUM_ROWS_P_X]; /* (end - begin, columns) */
+    sum_rows(p[LZD_SUM_ROWS_P_OUT], x, end - begin, v[LZD_SUM_ROWS_COLUMNS], begin == 0u);
 }
 
 /* The better of the two; a NaN is, and stays. Over the innermost axis one waits for the one before; else vectors of columns do. */
@@ -104,10 +118,9 @@ void SUFFIX(lzd_k_reduce_sum)(void *const *p, const uint32_t *v, uint32_t begin,
     { \
         const T *x = p[LZD_REDUCE_##NAME##_P_X]; \
         T *out = p[LZD_REDUCE_##NAME##_P_OUT]; \
-        const uint32_t outer = v[LZD_REDUCE_##NAME##_OUTER], red = v[LZD_REDUCE_##NAME##_RED]; \
-        const uint32_t inner = v[LZD_REDUCE_##NAME##_INNER]; \
-        (void)begin, (void)end; \
-        for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner, out += inner) { \
+        const uint32_t red = v[LZD_REDUCE_##NAME##_RED], inner = v[LZD_REDUCE_##NAME##_INNER]; \
+        x += (size_t)begin * red * inner; \
+        for (uint32_t o = begin; o < end; o++, x += (size_t)red * inner, out += inner) { \
             if (!LZD_SMALL && inner > 1u) { /* row by row, in vectors */ \
                 for (uint32_t i = 0; i < inner; i++) { \
                     out[i] = x[i]; \
@@ -137,9 +150,9 @@ void SUFFIX(lzd_k_argmax)(void *const *p, const uint32_t *v, uint32_t begin, uin
 {
     const T *x = p[LZD_ARGMAX_P_X];
     int32_t *out = p[LZD_ARGMAX_P_OUT];
-    const uint32_t outer = v[LZD_ARGMAX_OUTER], red = v[LZD_ARGMAX_RED], inner = v[LZD_ARGMAX_INNER];
-    (void)begin, (void)end;
-    for (uint32_t o = 0; o < outer; o++, x += (size_t)red * inner) {
+    const uint32_t red = v[LZD_ARGMAX_RED], inner = v[LZD_ARGMAX_INNER];
+    x += (size_t)begin * red * inner;
+    for (uint32_t o = begin; o < end; o++, x += (size_t)red * inner) {
         for (uint32_t i = 0; i < inner; i++) {
             T best = x[i];
             uint32_t at = 0;

@@ -45,7 +45,7 @@ static uint64_t part_of(const uint32_t *plan, const uint32_t *step, uint32_t ope
 {
     const uint32_t rows = lzd_step_rows(first);
     const lzd_group g = lzd_group_of(lzd_section(plan, H_BUFFERS), first);
-    if (rows == 0u || mode == MODE_SCRATCH || (step == first && mode == MODE_IN) || !lzd_is_part(&g, step[STEP_HEAD + operand], elements)) {
+    if (rows == 0u || mode >= MODE_SCRATCH || (step == first && mode == MODE_IN) || !lzd_is_part(&g, step[STEP_HEAD + operand], elements)) {
         return elements;
     }
     return divided(sat_mul(elements, g.tile), rows);

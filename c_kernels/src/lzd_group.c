@@ -52,16 +52,19 @@ LZD_APART bool lzd_is_part(const lzd_group *g, uint32_t buffer, uint64_t element
     return g->tile >= g->rows || lzd_bytes(elements, lzd_dtype(b)) > b[2];
 }
 
-/* All elements of what the group's steps before `end` write into a buffer; 0 if they write none of it. Scratch counts not. */
+/* All elements of what the group's steps before `end` write into a buffer; 0 if they write none of it, PARTIAL if it is added
+ * up, so that nobody in the group may read it. Scratch counts not. */
+#define PARTIAL UINT64_MAX
 static LZD_APART uint64_t made(const lzd_group *g, const uint32_t *end, uint32_t buffer)
 {
     for (const uint32_t *step = g->first; step < end; step += lzd_step_words(step)) {
         const uint32_t *v = step + STEP_HEAD + lzd_operands(step);
         const uint32_t reads = lzd_step_reads(step);
         for (uint32_t k = reads; k < lzd_operands(step); k++) {
-            const bool output = lzd_is_map(step) ? k < reads + v[1] : lzd_find_kernel(step[0] & 0xFFFFu)->operands[k].mode == MODE_OUT;
-            if (output && step[STEP_HEAD + k] == buffer) {
-                return lzd_operand_elements(step, k);
+            const bool map = lzd_is_map(step);
+            const uint32_t mode = !map ? lzd_find_kernel(step[0] & 0xFFFFu)->operands[k].mode : k < reads + v[1] ? MODE_OUT : MODE_SCRATCH;
+            if (mode != MODE_SCRATCH && step[STEP_HEAD + k] == buffer) {
+                return mode == MODE_ADD ? PARTIAL : lzd_operand_elements(step, k);
             }
         }
     }
@@ -71,7 +74,7 @@ static LZD_APART uint64_t made(const lzd_group *g, const uint32_t *end, uint32_t
 static LZD_APART bool is_tile(const lzd_group *g, const uint32_t *end, uint32_t buffer)
 {
     const uint64_t elements = made(g, end, buffer);
-    return elements != 0u && lzd_is_part(g, buffer, elements);
+    return elements != 0u && elements != PARTIAL && lzd_is_part(g, buffer, elements);
 }
 
 /* Does each range of the first step's rows go with whole rows of this one? */
@@ -115,6 +118,7 @@ static lzd_status check_kernel(const lzd_group *g, const uint32_t *step)
         if (kernel->operands[k].mode == MODE_IN && (there != 0u || lzd_bytes(elements, lzd_dtype(b)) > b[2])) {
             CHECK(later && there == elements, LZD_ERROR_STEP);
         }
+        CHECK(kernel->operands[k].mode != MODE_ADD || later, LZD_ERROR_STEP);
         CHECK(kernel->operands[k].mode != MODE_OUT || later || lzd_is_part(g, buffer, elements), LZD_ERROR_STEP);
     }
     return LZD_OK;

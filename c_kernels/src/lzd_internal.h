@@ -29,10 +29,11 @@ enum { LZD_MAX_EXTENTS = 8, LZD_MAX_ROW_FACTORS = 3 }; /* operands of a kernel w
 enum { REGION_RAM, REGION_CONST, REGION_ZERO }; /* REGION_ZERO + k: the k-th region of RAM, the first being number 0 */
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
 enum { F32 = 1, F64, I32, U8, I8, BOOL, BITS };
-enum { MODE_IN, MODE_OUT, MODE_SCRATCH };
+enum { MODE_IN, MODE_OUT, MODE_SCRATCH, MODE_ADD }; /* the last two are whole in every range of rows */
 
 /* A kernel computes rows begin .. end-1 of its output into the start of its output operand; for `map` begin and end
- * count elements, and only the tile input, and outputs that are tiles, start at `begin`. p: operands; v: attribute words in the plan. */
+ * count elements, and only the tile input, and outputs that are tiles, start at `begin`. A kernel that adds
+ * rows up has the first of them at the start of its input. p: operands; v: attribute words in the plan. */
 typedef void (*lzd_kernel_fn)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
 typedef struct lzd_operand {

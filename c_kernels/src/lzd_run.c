@@ -168,7 +168,8 @@ static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places 
 }
 
 /* One step of a group, made ready, for the rows `begin` .. end-1 of the group's first. A kernel behind the first makes each row
- * of an image of its own, so that it is given those images alone: a tile as it is, what is whole from there on. */
+ * of an image of its own, so that it is given those images alone: a tile as it is, what is whole from there on. What adds rows up has
+ * its sums whole, and has to know where it is. */
 static void run_part(const lzd_group *g, const lzd_ready *r, const uint32_t *step, uint32_t begin, uint32_t end)
 {
     begin = lzd_group_at(g, begin, r->rows);
@@ -177,15 +178,19 @@ static void run_part(const lzd_group *g, const lzd_ready *r, const uint32_t *ste
         r->run(r->p, r->attrs, begin, end);
         return;
     }
+    const lzd_operand *const operands = lzd_find_kernel(step[0] & 0xFFFFu)->operands;
+    uint32_t from = 0;
     for (uint32_t k = 0; k < lzd_operands(step); k++) {
         const uint32_t buffer = step[STEP_HEAD + k];
         const uint64_t elements = lzd_operand_elements(step, k);
-        if (!lzd_is_part(g, buffer, elements)) {
+        if (operands[k].mode == MODE_ADD) {
+            from = begin;
+        } else if (!lzd_is_part(g, buffer, elements)) {
             const size_t first = (size_t)((uint32_t)elements / r->rows) * begin;
             r->p[k] = (uint8_t *)r->p[k] + (first << lzd_itemshift(lzd_dtype(g->buffers + B_WORDS * buffer)));
         }
     }
-    r->run(r->p, r->attrs, 0u, end - begin);
+    r->run(r->p, r->attrs, from, from + (end - begin));
 }
 
 /* Runs the group that begins at a step; `r` is used for each of its steps in turn. Returns the step behind it. */

@@ -179,6 +179,14 @@ static void unpool_grad_x_extents(const uint32_t *v, uint64_t *out)
     out[4] = sat_mul(sat_mul(sat_mul((uint64_t)v[0], (uint64_t)v[1]), (uint64_t)v[2]), (uint64_t)v[3]);
 }
 
+static const lzd_operand sum_rows_operands[] = {{MODE_IN, 0}, {MODE_ADD, 0}};
+static const uint32_t sum_rows_ranges[] = {1u, 2147483647u, 1u, 2147483647u};
+static void sum_rows_extents(const uint32_t *v, uint64_t *out)
+{
+    out[0] = sat_mul((uint64_t)v[0], (uint64_t)v[1]);
+    out[1] = (uint64_t)v[1];
+}
+
 static const lzd_operand take_operands[] = {{MODE_IN, 0}, {MODE_IN, 3}, {MODE_OUT, 0}};
 static const uint32_t take_ranges[] = {1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u, 1u, 2147483647u};
 static void take_extents(const uint32_t *v, uint64_t *out)
@@ -216,10 +224,10 @@ static void next_key_extents(const uint32_t *v, uint64_t *out)
 
 const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
     {1, false, 0, 0, 0, {0}, NULL, NULL, NULL, LZD_NAMED(lzd_k_map_f32), LZD_NAMED(lzd_k_map_f64)},
-    {2, false, 2, 3, 0, {0}, reduce_sum_operands, reduce_sum_ranges, reduce_sum_extents, LZD_NAMED(lzd_k_reduce_sum_f32), LZD_NAMED(lzd_k_reduce_sum_f64)},
-    {3, false, 2, 3, 0, {0}, reduce_max_operands, reduce_max_ranges, reduce_max_extents, LZD_NAMED(lzd_k_reduce_max_f32), LZD_NAMED(lzd_k_reduce_max_f64)},
-    {4, false, 2, 3, 0, {0}, reduce_min_operands, reduce_min_ranges, reduce_min_extents, LZD_NAMED(lzd_k_reduce_min_f32), LZD_NAMED(lzd_k_reduce_min_f64)},
-    {5, false, 2, 3, 0, {0}, argmax_operands, argmax_ranges, argmax_extents, LZD_NAMED(lzd_k_argmax_f32), LZD_NAMED(lzd_k_argmax_f64)},
+    {2, true, 2, 3, 1, {0}, reduce_sum_operands, reduce_sum_ranges, reduce_sum_extents, LZD_NAMED(lzd_k_reduce_sum_f32), LZD_NAMED(lzd_k_reduce_sum_f64)},
+    {3, true, 2, 3, 1, {0}, reduce_max_operands, reduce_max_ranges, reduce_max_extents, LZD_NAMED(lzd_k_reduce_max_f32), LZD_NAMED(lzd_k_reduce_max_f64)},
+    {4, true, 2, 3, 1, {0}, reduce_min_operands, reduce_min_ranges, reduce_min_extents, LZD_NAMED(lzd_k_reduce_min_f32), LZD_NAMED(lzd_k_reduce_min_f64)},
+    {5, true, 2, 3, 1, {0}, argmax_operands, argmax_ranges, argmax_extents, LZD_NAMED(lzd_k_argmax_f32), LZD_NAMED(lzd_k_argmax_f64)},
     {6, false, 2, 4, 0, {0}, cumsum_operands, cumsum_ranges, cumsum_extents, LZD_NAMED(lzd_k_cumsum_f32), LZD_NAMED(lzd_k_cumsum_f64)},
     {10, false, 3, 6, 2, {0, 1}, matmul_nn_operands, matmul_nn_ranges, matmul_nn_extents, LZD_NAMED(lzd_k_matmul_nn_f32), LZD_NAMED(lzd_k_matmul_nn_f64)},
     {11, false, 3, 6, 2, {0, 1}, matmul_nt_operands, matmul_nt_ranges, matmul_nt_extents, LZD_NAMED(lzd_k_matmul_nt_f32), LZD_NAMED(lzd_k_matmul_nt_f64)},
@@ -232,6 +240,7 @@ const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
     {25, true, 3, 12, 2, {0, 1}, pool_scatter_operands, pool_scatter_ranges, pool_scatter_extents, LZD_NAMED(lzd_k_pool_scatter_f32), LZD_NAMED(lzd_k_pool_scatter_f64)},
     {27, false, 5, 23, 3, {7, 8, 3}, unpool_grad_w_operands, unpool_grad_w_ranges, unpool_grad_w_extents, LZD_NAMED(lzd_k_unpool_grad_w_f32), LZD_NAMED(lzd_k_unpool_grad_w_f64)},
     {28, false, 5, 23, 0, {0}, unpool_grad_x_operands, unpool_grad_x_ranges, unpool_grad_x_extents, LZD_NAMED(lzd_k_unpool_grad_x_f32), LZD_NAMED(lzd_k_unpool_grad_x_f64)},
+    {29, true, 2, 2, 1, {0}, sum_rows_operands, sum_rows_ranges, sum_rows_extents, LZD_NAMED(lzd_k_sum_rows_f32), LZD_NAMED(lzd_k_sum_rows_f64)},
     {30, false, 3, 4, 2, {0, 2}, take_operands, take_ranges, take_extents, LZD_NAMED(lzd_k_take_f32), LZD_NAMED(lzd_k_take_f64)},
     {31, false, 3, 4, 2, {0, 1}, add_rows_operands, add_rows_ranges, add_rows_extents, LZD_NAMED(lzd_k_add_rows_f32), LZD_NAMED(lzd_k_add_rows_f64)},
     {40, false, 2, 2, 0, {0}, uniform_operands, uniform_ranges, uniform_extents, LZD_NAMED(lzd_k_uniform_f32), LZD_NAMED(lzd_k_uniform_f64)},
@@ -239,7 +248,7 @@ const lzd_kernel LZD_NAMED(lzd_kernels)[] = {
 };
 const uint8_t LZD_NAMED(lzd_kernel_at)[] = {
     255, 0, 1, 2, 3, 4, 5, 255, 255, 255, 6, 7, 8, 255, 255, 255, 255, 255, 255, 255, 9, 10, 11, 12, 13, 14, 255,
-    15, 16, 255, 17, 18, 255, 255, 255, 255, 255, 255, 255, 255, 19, 20
+    15, 16, 17, 18, 19, 255, 255, 255, 255, 255, 255, 255, 255, 20, 21
 };
 const uint32_t LZD_NAMED(lzd_last_kernel) = 41;
 
@@ -255,7 +264,7 @@ static uint64_t unpool_grad_x_work(const uint32_t *v) { return sat_add(sat_mul(s
 uint64_t (*const lzd_kernel_work[])(const uint32_t *v) = {
     NULL, NULL, NULL, NULL, NULL, NULL, matmul_nn_work, matmul_nt_work, matmul_tn_work, conv2d_work,
     conv2d_grad_x_work, conv2d_grad_w_work, NULL, NULL, NULL, unpool_grad_w_work, unpool_grad_x_work, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL
 };
 #endif
 const uint32_t LZD_NAMED(lzd_generated_for) = 0x00000000u;

@@ -144,7 +144,7 @@ static void run_job(struct lzd_threads *pool)
     }
 }
 
-/* What each operand of a kernel with rows takes a row, where it is an output; false if it can't be cut: no rows, or scratch. */
+/* What each operand of a kernel with rows takes a row, where it is an output; false if it can't be cut: no rows, scratch, or sums of rows. */
 static bool cut_fixed(job *j, const uint32_t *step, const lzd_ready *r)
 {
     const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
@@ -155,7 +155,7 @@ static bool cut_fixed(job *j, const uint32_t *step, const lzd_ready *r)
         const lzd_operand *o = &kernel->operands[k];
         const uint32_t dtype = o->dtype != 0u ? o->dtype : step[0] >> 16;
         j->row_bytes[k] = o->mode == MODE_OUT && r->rows != 0u ? (size_t)(extents[k] / r->rows) << lzd_itemshift(dtype) : 0u;
-        if (o->mode == MODE_SCRATCH) {
+        if (o->mode == MODE_SCRATCH || o->mode == MODE_ADD) {
             return false;
         }
         if (o->mode == MODE_OUT) {

@@ -2,9 +2,9 @@
 
     "a:in[m*k] b:in[k*n] out:out[m*n] labels:in:i32[m] m k n stride:u8"
 
-Operands are `name:mode[extent]` or `name:mode:dtype[extent]`, mode one of in, out, scratch; the extent counts elements
-and is a sum, difference or product of attributes and integers. Attributes are `name` or `name:kind`; the kinds and
-their ranges are in ATTR_RANGES.
+Operands are `name:mode[extent]` or `name:mode:dtype[extent]`, mode one of in, out, scratch, add (an output to which
+each range of rows is added); the extent counts elements and is a sum, difference or product of attributes and
+integers. Attributes are `name` or `name:kind`; the kinds and their ranges are in ATTR_RANGES.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ATTR_RANGES: dict[str, tuple[int, int]] = {
     "step": (1, 255),  # strides of windows
     "stride": (0, 2**31 - 1),  # element stride of a view; 0 repeats
 }
-_OPERAND = re.compile(r"^(\w+):(in|out|scratch)(?::(\w+))?\[(.+)\]$")
+_OPERAND = re.compile(r"^(\w+):(in|out|scratch|add)(?::(\w+))?\[(.+)\]$")
 _ATTR = re.compile(r"^(\w+)(?::(\w+))?$")
 
 

@@ -22,7 +22,7 @@ from lazydiff.dtypes import FLOATS, Dtype
 from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
 # Raised when a kernel, an opcode or a dtype is added, or tiles learn more; a runtime refuses plans of a newer table.
-TABLE_VERSION = 5
+TABLE_VERSION = 6
 MAX_OPERANDS = 32
 MAX_RANK = 8
 Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]
@@ -36,7 +36,7 @@ class Kernel:
     at a time. `opcode`-driven kernels (only `map`) have no fixed operands: see kernels/program.py. `work` is how many
     multiply-adds at full speed a call takes, as an expression like an extent; "" where that is about the elements it
     touches. `images`: each operand is `n` images (the first attribute), one after the other, so that the rows of some
-    images, where each makes one row, can be made of those images alone.
+    images, where each makes one row, can be made of those images alone; but for operands of mode `add`.
     """
 
     number: int

@@ -14,6 +14,8 @@ from lazydiff.kernels.program import NO_TILE
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.plan.model import MAP, Buffer, Step
 
+PARTIAL = -1  # elements that are made of what is added up: nobody in the group may read it
+
 
 class Group:
     """The steps of a group so far, the first of them with its tile rows; `buffers` are the plan's."""
@@ -29,7 +31,7 @@ class Group:
 
     def range_elements(self, step: Step, number: int, elements: int, mode: str) -> int:
         """How many of an operand's elements its buffer has to hold."""
-        if mode == "scratch" or not self.tiled(number, elements):
+        if mode in ("scratch", "add") or not self.tiled(number, elements):
             return elements
         if step is self.first:
             return elements // step.rows * step.tile_rows if mode == "out" else elements
@@ -55,7 +57,7 @@ class Group:
         self.steps.append(step)
 
     def _is_tile(self, number: int) -> bool:
-        return number in self._made and self.tiled(number, self._made[number])
+        return self._made.get(number, PARTIAL) != PARTIAL and self.tiled(number, self._made[number])
 
     def _rows(self, step: Step, where: str) -> None:
         rows, tile, mine = self.first.rows, self.first.tile_rows, step.rows
@@ -98,6 +100,10 @@ class Group:
                 if not later and not self.tiled(number, elements):
                     raise PlanError(f"{where}: output {number} of a tiled step holds everything")
                 self._made[number] = elements
+            elif operand.mode == "add":
+                if not later:
+                    raise PlanError(f"{where}: {declared.name} adds up rows of tiles, and begins none")
+                self._made[number] = PARTIAL
 
     def _small(self, number: int, elements: int) -> bool:
         return self.buffers[number].dtype.size_bytes(elements) > self.buffers[number].size_bytes

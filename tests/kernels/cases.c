@@ -234,16 +234,22 @@ static uint32_t run(const uint32_t *c, uint32_t kind, uint32_t step, bool low)
         before[k] = hash(0u, at, dtype, sizes[k]);
         p[k] = at;
     }
+    const bool adds = operands[3u * n - 2u] == MODE_ADD; /* reads the rows it is given from the start of its input on */
+    uint8_t *const first = p[0];
     const uint32_t found = mode();
     for (uint32_t row = 0; row < rows || row == 0u; row += step) {
         const uint32_t end = rows - row < step ? rows : row + step;
+        p[0] = adds ? first + (size_t)(sizes[0] / rows) * row * lzd_itemsize(operands[0]) : first;
         function(p, own, row, end);
         for (uint32_t k = 0; k < n && (cut || end == rows); k++) {
             if (operands[3u * k + 1u] == MODE_OUT) {
                 h = hash(h, p[k], operands[3u * k], cut ? operands[3u * k + 2u] / rows * (end - row) : sizes[k]);
+            } else if (operands[3u * k + 1u] == MODE_ADD && end == rows) {
+                h = hash(h, p[k], operands[3u * k], sizes[k]);
             }
         }
     }
+    p[0] = first;
     if (mode() != found) {
         bad(c, "changed the mode of the floating-point unit");
     }

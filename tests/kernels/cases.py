@@ -93,6 +93,7 @@ _SHAPES = {  # by what a kernel's name begins with
     "max_pool": POOLS,
     "pool": POOLS,
     "unpool": UNPOOLED,
+    "sum_rows": [*((7, c) for c in COLUMNS), *((r, 5) for r in ROWS)],
     "take": INDEXED,
     "add_rows": INDEXED,
     "uniform": [(1, 0), (2, 5), (21, 2**31 - 1), (64, 1)],
@@ -126,7 +127,7 @@ class Case:
 
     def table(self):
         """The case as words: how many, number, kernel, dtype, rows, operands (three words each), attributes."""
-        modes = {"in": 0, "out": 1, "scratch": 2}
+        modes = {"in": 0, "out": 1, "scratch": 2, "add": 3}
         words = [self.number, self.kernel, self.dtype.code, self.rows, len(self.operands)]
         for dtype, mode, elements in self.operands:
             words += [dtype.code, modes[mode], dtype.size_bytes(elements) // dtype.itemsize]

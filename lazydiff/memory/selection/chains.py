@@ -1,8 +1,8 @@
-"""Calls -> chains that run together, a few rows at a time: a product, the map behind it, what pools its rows.
+"""Calls -> chains that run together, a few rows at a time: a product, the map behind it, what pools or reduces its rows.
 
 What a chain hands on exists a range at a time, in a tile. The kernels at its end must make each row of an image of its
-own; a pooling whose windows neither overlap nor leave the image from above does, once each row of windows is called an
-image.
+own, or add the images up. A pooling whose windows neither overlap nor leave the image from above does, once each row of
+windows is called an image; so does a reduction of rows; a sum over all rows adds them up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from lazydiff.kernels.pool import max_pool_index, pool_gather
+from lazydiff.kernels.reduce import argmax, reduce_max, reduce_min, reduce_sum, sum_rows
 from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.calls import Call, Value, View
 from lazydiff.plan.model import Kind
@@ -27,7 +29,7 @@ def chains(calls: Sequence[Call], readers: Readers, kept: set[int]) -> list[list
     maker = {id(v): c for c in calls for v in c.writes}
     found, taken = [], set[int]()
     for c in calls:
-        if KERNELS[c.kernel].images and id(c) not in taken and c.reads[0].kind == Kind.WORK:
+        if id(c) not in taken and _images(c) and c.reads[0].kind == Kind.WORK:
             chain = _chain(c.reads[0], readers, maker, kept)
             if chain is not None and _free(chain, position, maker):
                 _tile(*chain)
@@ -42,9 +44,9 @@ Chain: TypeAlias = "tuple[list[Call], list[Call]]"  # what makes the rows, and w
 def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]) -> Chain | None:
     last = maker.get(id(rows))
     pools = readers[id(rows)]
-    if last is None or id(rows) in kept or not all(_window_rows(c) and c.reads.count(rows) == 1 for c in pools):
+    if last is None or id(rows) in kept or rows.elements <= TILE_ELEMENTS:
         return None
-    if any(c.reads[0] is not rows for c in pools) or len({c.attrs[0] * c.attrs[4] for c in pools}) != 1:
+    if any(c.reads[0] is not rows or c.reads.count(rows) != 1 for c in pools) or len({*map(_images, pools)}) != 1:
         return None
     if last.program is None:
         return ([last], pools) if _divides(last, pools[0]) else None
@@ -60,21 +62,20 @@ def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]
     return ([last], pools) if rows.elements % _images(pools[0]) == 0 else None
 
 
-def _images(pool: Call) -> int:
-    return pool.attrs[0] * pool.attrs[4]  # n * oh
+def _images(call: Call) -> int:
+    """How many images a call takes, each for a row of its own or to be added to the others; 0 if it takes none."""
+    v = dict(zip((a.name for a in KERNELS[call.kernel].attrs), call.attrs, strict=False))
+    if call.kernel in (max_pool_index.number, pool_gather.number):  # a row of windows sees rows that no other sees
+        return v["n"] * v["oh"] if v["h"] == v["oh"] * v["sh"] and v["kh"] <= v["sh"] and v["ph"] == 0 else 0
+    if call.kernel == reduce_sum.number and v["outer"] == 1 and v["inner"] > 1:
+        return v["red"]
+    rows = call.kernel in (k.number for k in (reduce_sum, reduce_max, reduce_min, argmax)) and v["outer"] > 1
+    return v["outer"] if rows else 0
 
 
 def _divides(product: Call, pool: Call) -> bool:
     rows = KERNELS[product.kernel].row_count(product.attrs) if product.program is None else 0
     return bool(rows) and rows % _images(pool) == 0 and len(product.writes) == 1
-
-
-def _window_rows(call: Call) -> bool:
-    """True if each row of the call's windows sees rows of the image that no other sees, and together all rows."""
-    if KERNELS[call.kernel].name not in ("max_pool_index", "pool_gather"):
-        return False
-    v = dict(zip((a.name for a in KERNELS[call.kernel].attrs), call.attrs, strict=True))
-    return v["h"] == v["oh"] * v["sh"] and v["kh"] <= v["sh"] and v["ph"] == 0
 
 
 def _free(chain: Chain, position: dict[int, int], maker: dict[int, Call]) -> bool:
@@ -99,8 +100,11 @@ def _tile(rows: list[Call], pools: list[Call]) -> None:
         if c.program is not None:
             c.program = replace(c.program, tiles=True)
     for c in pools:
-        n, _, w, channels, oh, *rest = c.attrs
-        c.attrs = (n * oh, rest[3], w, channels, 1, *rest)
+        if c.kernel in (max_pool_index.number, pool_gather.number):
+            n, _, w, channels, oh, *rest = c.attrs
+            c.attrs = (n * oh, rest[3], w, channels, 1, *rest)
+        elif c.attrs[0] == 1:
+            c.kernel, c.attrs = sum_rows.number, c.attrs[1:]
         c.tile_rows = 0 if c is pools[-1] else count
     if len(rows) == 2:
         _eat(rows[1], rows[0].results[0])

@@ -260,6 +260,7 @@ class Selector:
             user = readers.get(id(c.writes[-1]), [])
             if (
                 not KERNELS[c.kernel].rows
+                or KERNELS[c.kernel].images
                 or len(user) != 1
                 or id(c.writes[-1]) in out_ids | new_ids
                 or id(user[0]) in eaten

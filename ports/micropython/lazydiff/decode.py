@@ -3,7 +3,7 @@
 from . import kernels, map
 from .check import Replay
 from .plan import ITEMSIZE, need
-from .table import KERNELS, RANGES, extents
+from .table import IMAGES, KERNELS, RANGES, extents
 
 _MAP = 1
 
@@ -108,12 +108,13 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, gro
         from . import pool
 
         function = pool.KERNELS[number]
-        args.append([0] * len(operands))
     else:
         from . import conv
 
         function = conv.KERNELS[number]
         args.append([0.0] * conv.row_length(number, attrs))
+    if number in IMAGES:
+        args.append([0] * len(operands))
     step = function, tuple(args), rows
     if group:
         group.add(where, step, tile_rows, number, operands, attrs, sizes, [modes[2 * k] for k in range(len(sizes))])

@@ -4,6 +4,7 @@ from .plan import ITEMSIZE, need
 from .table import IMAGES
 
 _NO_TILE = 255
+_PARTIAL = -1  # elements that are made of what is added up: nobody in the group may read it
 
 
 class Group:
@@ -25,12 +26,12 @@ class Group:
 
     def need_elements(self, buffer, elements, mode):
         """How many of an operand's elements its buffer has to hold."""
-        if mode == "s" or (not self._operands and mode == "i") or not self.part(buffer, elements):
+        if mode in "sa" or (not self._operands and mode == "i") or not self.part(buffer, elements):
             return elements
         return elements * self.tile // self.rows
 
     def add(self, where, step, tile, number, operands, attrs, sizes, modes):
-        """Check one more step, (function, arguments, rows). sizes: all elements of each operand; modes: i, o or s."""
+        """Check one more step, (function, arguments, rows). sizes: all elements of each operand; modes: i, o, s or a."""
         function, args, rows = step
         later = bool(self._operands)
         up, down = (rows // self.rows, 1) if rows >= self.rows else (1, self.rows // max(1, rows))
@@ -41,7 +42,10 @@ class Group:
             self._map(where, operands, attrs, sizes, later)
         elif later:
             need(number in IMAGES and rows == attrs[0], where, "behind a tile it needs a row an image")
-            rows_of = tuple([0 if self.part(b, s) else s // rows for b, s in zip(operands, sizes)])  # noqa: B905
+            whole = [mode != "a" and not self.part(b, s) for b, s, mode in zip(operands, sizes, modes)]  # noqa: B905
+            rows_of = tuple([s // rows if w else 0 for s, w in zip(sizes, whole)])  # noqa: B905
+        adds = "a" in modes
+        need(later or not adds, where, "it adds up rows of tiles, and begins none")
         for k, size, mode in zip(operands, sizes, modes):  # noqa: B905
             whole = self.need_elements(k, size, "s") == size and not self._small(k, size)
             if mode == "i" and number != 1 and (k in self._made or not whole):
@@ -49,14 +53,17 @@ class Group:
         new = {k: size for k, size, mode in zip(operands, sizes, modes) if mode == "o"}  # noqa: B905
         for w, mode in zip(operands, modes):  # noqa: B905
             for k in self._operands if mode != "i" else ():
-                tiles = w in new and self.part(w, new[w]) and k in self._made and self.part(k, self._made[k])
+                old = self._made.get(k, _PARTIAL)
+                tiles = w in new and self.part(w, new[w]) and old != _PARTIAL and self.part(k, old)
                 need(tiles or not self.plan.overlap(w, k), where, "writes over an operand of the step before")
         if tile and (number == 1 or not later):
             for k in new:
                 need(self.part(k, new[k]), where, "its tile holds everything")
         self._made.update(new)
+        if adds:
+            self._made[operands[-1]] = _PARTIAL
         self._operands.extend(operands)
-        self._runs.append((function, args, up, down, rows_of))
+        self._runs.append((function, args, up, down, rows_of, adds))
 
     def _small(self, buffer, elements):
         _, _, kind, _, size = self.plan.buffers[buffer]
@@ -88,7 +95,7 @@ def run(args, begin, end):
         stop = begin + tile
         if stop > end:
             stop = end
-        for function, given, up, down, rows_of in steps:
+        for function, given, up, down, rows_of, adds in steps:
             first = begin * up // down
             last = stop * up // down
             if rows_of is None:
@@ -97,5 +104,6 @@ def run(args, begin, end):
                 at = given[-1]
                 for k in range(len(at)):
                     at[k] = first * rows_of[k]
-                function(given, 0, last - first)
+                row = first if adds else 0
+                function(given, row, row + last - first)
         begin = stop

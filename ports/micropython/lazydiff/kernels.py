@@ -6,8 +6,10 @@ the index of its first element. Sums run in MicroPython's own float and are roun
 
 
 def reduce_sum(args, begin, end):
-    x, x0, out, o, outer, red, inner = args
-    for i in range(outer):
+    x, x0, out, o, _, red, inner, behind = args
+    x0 += behind[0]
+    o += behind[1]
+    for i in range(begin, end):
         base = x0 + i * red * inner
         for p in range(base, base + inner):
             s = 0.0
@@ -18,9 +20,23 @@ def reduce_sum(args, begin, end):
             o += 1
 
 
+def sum_rows(args, begin, end):
+    x, x0, out, o, _, columns, behind = args
+    x0 += behind[0]  # of row `begin`
+    for p in range(x0, x0 + columns):
+        s = out[o] if begin else 0.0
+        for k in range(begin, end):
+            s += x[p]
+            p += columns
+        out[o] = s
+        o += 1
+
+
 def reduce_max(args, begin, end):
-    x, x0, out, o, outer, red, inner = args
-    for i in range(outer):
+    x, x0, out, o, _, red, inner, behind = args
+    x0 += behind[0]
+    o += behind[1]
+    for i in range(begin, end):
         base = x0 + i * red * inner
         for p in range(base, base + inner):
             s = x[p]
@@ -36,8 +52,10 @@ def reduce_max(args, begin, end):
 
 
 def reduce_min(args, begin, end):
-    x, x0, out, o, outer, red, inner = args
-    for i in range(outer):
+    x, x0, out, o, _, red, inner, behind = args
+    x0 += behind[0]
+    o += behind[1]
+    for i in range(begin, end):
         base = x0 + i * red * inner
         for p in range(base, base + inner):
             s = x[p]
@@ -53,8 +71,10 @@ def reduce_min(args, begin, end):
 
 
 def argmax(args, begin, end):
-    x, x0, out, o, outer, red, inner = args
-    for i in range(outer):
+    x, x0, out, o, _, red, inner, behind = args
+    x0 += behind[0]
+    o += behind[1]
+    for i in range(begin, end):
         base = x0 + i * red * inner
         for p in range(base, base + inner):
             s = x[p]
@@ -133,4 +153,5 @@ KERNELS = {
     10: matmul_nn,
     11: matmul_nt,
     12: matmul_tn,
+    29: sum_rows,
 }
