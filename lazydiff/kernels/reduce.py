@@ -51,7 +51,7 @@ def argmax(p: Arrays, v: Ints, begin: int, end: int) -> None:
 
 @kernel(29, "x:in[n*columns] out:add[columns] n columns", rows="n", images=True)
 def sum_rows(p: Arrays, v: Ints, begin: int, end: int) -> None:
-    """out[j] = sum over r of x[r][j]: starting from 0, r ascending, one addition a term, as reduce_sum with one outer row.
+    """out[j] = sum over r of x[r][j]: from 0, r ascending, one addition a term, as reduce_sum of one outer row.
 
     A range of rows is added to what out holds, row 0 and those behind it to 0.
     """

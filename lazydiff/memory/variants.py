@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lazydiff.kernels.program import NO_TILE
 from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.buffers import Lifetimes, lifetimes
-from lazydiff.memory.calls import Call, EntryCalls, Unit
+from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import work
 from lazydiff.memory.placement.place import alive_bytes
 
 LONG_BLOCK = 256  # elements
 HIGH_TILE = 8  # rows
 MOST_TILES = 16  # are tried, where fewer are better
+LONG_RANGES = 8192, 2048, 512  # elements that a chain hands on at once
 
 
 def faster(
@@ -72,28 +72,45 @@ def _longer(call: Call) -> Call:
 
 
 def _heights(calls: list[Call]) -> list[int]:
-    """Rows to try for the tile, the best first; the last changes nothing.
+    """Rows of the first call to try a range, the best first; the last changes nothing.
 
-    A kernel with scratch makes the same values in it for each tile again, so the fewer tiles the better.
+    A kernel with scratch makes the same values in it for each tile again, so the fewer tiles the better. What runs as a
+    chain of kernels is looked up again for each range, so that a range should be long.
     """
-    product, user = calls[0], calls[-1]
-    if len(calls) != 2 or product.program or user.program is None or user.program.tile == NO_TILE:
+    first, user = calls[0], calls[-1]
+    if not first.tile_rows:
         return [0]
-    kernel = KERNELS[product.kernel]
-    rows = kernel.row_count(product.attrs)
+    kernel = KERNELS[first.kernel]
+    rows = _rows(first)
+    if user.program is None:
+        row = first.results[-1].elements // first.tile_rows
+        longer = [min(rows, first.tile_rows * (range_ // row // first.tile_rows)) for range_ in LONG_RANGES]
+        return [*[r for r in longer if r > first.tile_rows], 0]
     if all(o.mode != "scratch" for o in kernel.operands):
         return [min(HIGH_TILE, rows), 0]
     fewer = [-(-rows // parts) for parts in range(1, MOST_TILES)]
-    return [*[r for r in fewer if r > product.tile_rows], 0]
+    return [*[r for r in fewer if r > first.tile_rows], 0]
+
+
+def _rows(call: Call) -> int:
+    return call.program.elements if call.program else KERNELS[call.kernel].row_count(call.attrs)
 
 
 def _higher(calls: list[Call], rows: int) -> list[Call]:
-    """The product's call with so many rows a tile, if these are more, and that of the map that eats it."""
-    product, user = calls[0], calls[-1]
-    if rows <= product.tile_rows:
+    """The calls with so many rows of the first a range, if these are more, and with tiles that hold them."""
+    first = calls[0]
+    if rows <= first.tile_rows:
         return calls
-    assert user.program is not None
-    tile = user.reads[user.program.tile]
-    high = replace(tile, elements=tile.elements // product.tile_rows * rows)
-    writes, reads = ([high if v is tile else v for v in some] for some in (product.writes, user.reads))
-    return [replace(product, writes=writes, tile_rows=rows), replace(user, reads=reads)]
+    read = {id(v) for c in calls[1:] for v in c.reads}
+    high: dict[int, Value] = {}
+    found = []
+    for c in calls:
+        tile = c.tile_rows and _rows(c) * rows // _rows(first)
+        makes_tiles = c is first or (c.program is not None and c.program.tiles)
+        for v in c.writes if makes_tiles else ():
+            if id(v) in read:
+                above = high.get(id(v.replaces), v.replaces)
+                high[id(v)] = replace(v, elements=v.elements // c.tile_rows * tile, replaces=above)
+        writes, reads = ([high.get(id(v), v) for v in some] for some in (c.writes, c.reads))
+        found.append(replace(c, writes=writes, reads=reads, tile_rows=tile))
+    return found

@@ -95,6 +95,50 @@ def test_a_map_that_has_no_product_to_chain_is_pooled_as_it_is_made():
     np.testing.assert_array_equal(Reference(plan).run("infer", x=a, y=b)["infer"], wanted)
 
 
+REDUCED = {  # by the kernel that ends the group
+    "sum_rows": lambda v: v.sum(0),
+    "reduce_sum": lambda v: v.sum(-1),
+    "reduce_max": lambda v: v.max((1, 2)),
+    "reduce_min": lambda v: ld.min(v, 1),
+    "argmax": lambda v: ld.argmax(v, axis=-1),
+}
+
+
+@pytest.mark.parametrize("ram", [None, "1 MiB"])
+@pytest.mark.parametrize("kernel", REDUCED)
+def test_what_is_only_reduced_does_not_exist_whole(kernel, ram):
+    x, y = ld.input("x", (5, 1, 31)), ld.input("y", (9, 1))  # so that v can't lie over x
+    v = ld.tanh(x) * y
+    plan, whole = ld.compile(ram=ram, f=REDUCED[kernel](v)), ld.compile(ram=ram, f={"f": REDUCED[kernel](v), "v": v})
+    chain = [s for s in plan.entry("f").steps if s.tile_rows]
+    assert [s.declared.name for s in plan.entry("f").steps][-2:] == ["map", kernel]
+    assert (len(chain), chain[0].program.tiles, whole.entry("f").steps[-2].tile_rows) == (1, True, 0)
+    if ram is None:
+        assert plan.ram_bytes < whole.ram_bytes - 4 * 5 * 9 * 31 // 2
+    check(plan)
+    rng = np.random.default_rng(0)
+    given = {"x": rng.normal(size=x.shape).astype(np.float32), "y": rng.normal(size=y.shape).astype(np.float32)}
+    found = np.asarray(ld.Session(plan).run("f", **given))
+    assert found.tobytes() == np.asarray(ld.Session(whole).run("f", **given)["f"]).tobytes()
+    np.testing.assert_allclose(found, Reference(plan).run("f", **given)["f"], rtol=1e-5, atol=1e-5)
+
+
+def test_two_sums_of_what_a_product_makes_eat_its_rows_together():
+    x, w = ld.input("x", (64, 6)), ld.param("w", np.arange(30, dtype=np.float32).reshape(6, 5))
+    v = ld.square(x @ w)
+    plan = ld.compile(f={"a": v.sum(0), "b": v.sum(0) * 2.0})
+    assert groups(plan, "f") == [["matmul_nn", "map", "sum_rows"]]
+    data = np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
+    np.testing.assert_allclose(ld.Session(plan).run("f", x=data)["b"], 2 * np.square(data @ w.data).sum(0), rtol=1e-5)
+
+
+def test_what_is_pooled_and_then_reduced_is_in_one_group_alone():
+    x = ld.input("x", (2, 12, 12, 3))
+    plan = ld.compile(f=ld.argmax(ld.max_pool2d(ld.square(x), 2).reshape(2, -1), axis=-1))
+    assert groups(plan, "f") == [["map", "max_pool_index", "pool_gather"]]
+    check(plan)
+
+
 def test_a_chain_that_is_made_again_keeps_its_bits():
     """Twice in a row: the second making has values of its own, its tile in the place of its own tile."""
     x = ld.input("x", (2, 8, 8, 2))

@@ -5,9 +5,10 @@ import pytest
 
 import lazydiff as ld
 from lazydiff.kernels.program import NO_TILE
+from lazydiff.kernels.reduce import sum_rows
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import MAP
+from lazydiff.plan.model import MAP, Step
 from mutations import change, first, refused, with_attr, with_buffer, with_step
 from small import pooled
 
@@ -107,3 +108,47 @@ def test_a_tile_that_is_larger_than_it_says(plan, at):
     refused(with_buffer(room, made, size_bytes=size, offset=plan.ram_bytes), "holds everything")
     refused(with_buffer(plan, tile, size_bytes=plan.buffers[tile].size_bytes // 2), "needs")
     refused(with_buffer(plan, made, size_bytes=plan.buffers[made].size_bytes // 2), "needs|over its operand")
+
+
+@pytest.fixture(scope="module")
+def summed():
+    """A group that adds up rows, behind it a product that reads the sum."""
+    v = ld.square(ld.input("x", (40, 1)) * ld.input("y", (1, 8)))
+    made = ld.compile(f=ld.matmul(v.sum(0).reshape(1, 8), np.ones((8, 1), np.float32)))
+    check(made)
+    ld.Session(encode(made))
+    assert [s.declared.name for s in made.entries[0].steps[:2]] == ["map", "sum_rows"]
+    return made
+
+
+def test_sums_of_rows_are_whole_and_read_by_nobody_before_all_are_added(summed):
+    tile, total = summed.entries[0].steps[:2]
+    entry = summed.entries[0]
+    refused(with_buffer(summed, total.operands[1], size_bytes=28), "needs")
+    refused(with_attr(summed, 1, 1, 9))
+    refused(with_attr(summed, 1, 0, 20))
+    refused(with_step(summed, 1, change(total, tile_rows=1)))
+    place = summed.buffers[tile.operands[1]]
+    refused(
+        with_buffer(summed, total.operands[1], region=place.region, offset=place.offset), "over operand|its operand"
+    )
+    # the same rows added up twice, the second time of the first sums
+    again = change(total, operands=(total.operands[1], total.operands[0]))
+    bad = change(entry, steps=(tile, change(total, tile_rows=tile.tile_rows // 8), again, *entry.steps[2:]))
+    refused(change(summed, entries=(bad,)))
+
+
+def test_nothing_begins_with_sums_of_rows():
+    made = ld.compile(f=ld.square(ld.input("x", (40, 8)).sum(0)))
+    total = made.entries[0].steps[0]
+    refused(with_step(made, 0, change(total, kernel=sum_rows.number, attrs=(40, 8), tile_rows=8)), "begins none")
+    check(with_step(made, 0, change(total, kernel=sum_rows.number, attrs=(40, 8))))
+
+
+def test_a_partial_sum_is_no_tile(summed):
+    """Eight rows of eight columns, so that the sum could be taken for a row an image of one number."""
+    made = ld.compile(f=ld.square(ld.input("x", (8, 1)) * ld.input("y", (1, 9))).sum(0))
+    tile, total = made.entries[0].steps
+    reads = Step(2, tile.dtype, (total.operands[1], made.entries[0].outputs[0].buffer), (9, 1, 1))
+    steps = (tile, change(total, tile_rows=tile.tile_rows // 9), reads)
+    refused(change(made, entries=(change(made.entries[0], steps=steps),)))

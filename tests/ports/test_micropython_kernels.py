@@ -120,13 +120,28 @@ def test_each_kernel_agrees_with_its_numpy_meaning_whole_and_in_tiles(interprete
             at = len(inputs)
             name, dtype = f"{kernel.name}_{trial}", kernel.operands[at].dtype or f32
             written = [
-                b.shown(name, size, dtype) if o.mode == "out" else b.buffer(size, dtype)
+                b.shown(name, size, dtype) if o.mode in ("out", "add") else b.buffer(size, dtype)
                 for o, size in zip(kernel.operands[at:], sizes[at:], strict=True)
             ]
             b.step(kernel.number, [*inputs, *written], attrs)
             seen.add(kernel.name)
             rows = extent_elements(kernel.rows, values) if kernel.rows else 0
-            if rows:
+            if kernel.operands[-1].mode == "add":
+                n, columns = attrs
+                tile, total = b.buffer(-(-n // 3) * columns, dtype), b.shown(name + "_added", columns)
+                program = Program(
+                    (n * columns,),
+                    (MapInput(f32, 0, (1,)),),
+                    (f32,),
+                    0,
+                    1,
+                    NO_TILE,
+                    (Instruction(LOAD.number, 1, 0),),
+                    True,
+                )
+                b.step(1, [inputs[0], tile], program.words(), -(-n // 3) * columns)
+                b.step(kernel.number, [tile, total], attrs)
+            elif rows:
                 tile_rows = max(1, rows // 2)
                 tile, out = b.buffer(tile_rows * sizes[-1] // rows, dtype), b.shown(name + "_tiled", sizes[-1])
                 scratch = [b.buffer(size, dtype) for size in sizes[at:-1]]
@@ -169,6 +184,8 @@ def _attributes(kernel: Kernel) -> list[tuple[int, ...]]:
         return [(2, 5, 3), (3, 1, 1), (1, 9, 1), (4, 3, 2)]
     if names[0] == "batch":
         return [(1, 3, 4, 5, 0, 0), (2, 3, 2, 4, 6, 8), (3, 1, 7, 2, 0, 14), (2, 5, 1, 1, 5, 0)]
+    if names == ["n", "columns"]:
+        return [(1, 1), (7, 5), (6, 2), (3, 1)]
     if "cg" not in names:
         return [
             (2, 6, 7, 3, 3, 4, 3, 3, 2, 2, 1, 1),

@@ -1,4 +1,4 @@
-"""Calls -> chains that run together, a few rows at a time: a product, the map behind it, what pools or reduces its rows.
+"""Calls -> chains that run together, a few rows at a time: a product, the map behind it, what pools or sums its rows.
 
 What a chain hands on exists a range at a time, in a tile. The kernels at its end must make each row of an image of its
 own, or add the images up. A pooling whose windows neither overlap nor leave the image from above does, once each row of
@@ -29,9 +29,10 @@ def chains(calls: Sequence[Call], readers: Readers, kept: set[int]) -> list[list
     maker = {id(v): c for c in calls for v in c.writes}
     found, taken = [], set[int]()
     for c in calls:
-        if id(c) not in taken and _images(c) and c.reads[0].kind == Kind.WORK:
+        if _images(c) and c.reads[0].kind == Kind.WORK:
             chain = _chain(c.reads[0], readers, maker, kept)
-            if chain is not None and _free(chain, position, maker):
+            apart = chain is not None and taken.isdisjoint(map(id, (*chain[0], *chain[1])))
+            if chain is not None and apart and _free(chain, position, maker):
                 _tile(*chain)
                 found.append([*chain[0], *chain[1]])
                 taken |= {id(c) for c in found[-1]}
@@ -44,7 +45,7 @@ Chain: TypeAlias = "tuple[list[Call], list[Call]]"  # what makes the rows, and w
 def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]) -> Chain | None:
     last = maker.get(id(rows))
     pools = readers[id(rows)]
-    if last is None or id(rows) in kept or rows.elements <= TILE_ELEMENTS:
+    if last is None or id(rows) in kept:
         return None
     if any(c.reads[0] is not rows or c.reads.count(rows) != 1 for c in pools) or len({*map(_images, pools)}) != 1:
         return None
@@ -59,14 +60,27 @@ def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]
         alone = v.kind == Kind.WORK and readers[id(v)] == [last] and id(v) not in kept
         if product is not None and product.program is None and straight and alone and _divides(product, pools[0]):
             return [product, last], pools
-    return ([last], pools) if rows.elements % _images(pools[0]) == 0 else None
+    free = not _pools(pools[0]) and _in_place(last, readers, kept)
+    return None if free or rows.elements % _images(pools[0]) else ([last], pools)
+
+
+def _in_place(call: Call, readers: Readers, kept: set[int]) -> bool:
+    """True if a map may write over an input that nobody else reads: its result takes no bytes, where a tile would."""
+    alone = [v for v in call.reads if v.kind in (Kind.WORK, Kind.IO) and readers[id(v)] == [call] and id(v) not in kept]
+    return any(call.may_replace(v, call.results[0]) for v in alone)
+
+
+def _pools(call: Call) -> bool:
+    return call.kernel in (max_pool_index.number, pool_gather.number)
 
 
 def _images(call: Call) -> int:
     """How many images a call takes, each for a row of its own or to be added to the others; 0 if it takes none."""
     v = dict(zip((a.name for a in KERNELS[call.kernel].attrs), call.attrs, strict=False))
-    if call.kernel in (max_pool_index.number, pool_gather.number):  # a row of windows sees rows that no other sees
+    if _pools(call):  # a row of windows sees rows that no other sees
         return v["n"] * v["oh"] if v["h"] == v["oh"] * v["sh"] and v["kh"] <= v["sh"] and v["ph"] == 0 else 0
+    if call.reads[0].elements <= TILE_ELEMENTS:
+        return 0
     if call.kernel == reduce_sum.number and v["outer"] == 1 and v["inner"] > 1:
         return v["red"]
     rows = call.kernel in (k.number for k in (reduce_sum, reduce_max, reduce_min, argmax)) and v["outer"] > 1
@@ -100,7 +114,7 @@ def _tile(rows: list[Call], pools: list[Call]) -> None:
         if c.program is not None:
             c.program = replace(c.program, tiles=True)
     for c in pools:
-        if c.kernel in (max_pool_index.number, pool_gather.number):
+        if _pools(c):
             n, _, w, channels, oh, *rest = c.attrs
             c.attrs = (n * oh, rest[3], w, channels, 1, *rest)
         elif c.attrs[0] == 1:
