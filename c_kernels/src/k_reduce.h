@@ -67,14 +67,12 @@ static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool f
 LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint32_t full, uint32_t rest, part m, bool from_zero)
 {
     V sum[MAX_SUMS];
-    if (from_zero) {
-        clear_sums(sum, full + rest);
-    } else {
-        load_sums(sum, out, 0, 1u, full, rest, m);
+    UNROLL for (uint32_t v = 0; v < full + rest; v++) {
+        sum[v] = from_zero ? v_zero() : load_last(out + v * LANES, v >= full, m);
     }
     ONE_BY_ONE for (uint32_t r = 0; r < rows; r++, x += row) {
         UNROLL for (uint32_t v = 0; v < full + rest; v++) {
-            sum[v] = v_add(sum[v], v < full ? v_load(x + v * LANES) : v_load_part(x + v * LANES, m));
+            sum[v] = v_add(sum[v], load_last(x + v * LANES, v >= full, m));
         }
     }
     store_sums(out, 0, sum, 1u, full, rest, m);

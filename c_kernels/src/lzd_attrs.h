@@ -168,8 +168,8 @@ enum {
 void LZD_NAMED(lzd_k_unpool_grad_x_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_unpool_grad_x_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 
-/* sum_rows: out[j] = sum over r of x[r][j]: starting from 0, r ascending, one addition a term, as reduce_sum with one
- * outer row. A range of rows is added to what out holds, row 0 and those behind it to 0. */
+/* sum_rows: out[j] = sum over r of x[r][j]: from 0, r ascending, one addition a term, as reduce_sum of one outer row.
+ * A range of rows is added to what out holds, row 0 and those behind it to 0. */
 enum {LZD_SUM_ROWS_P_X, LZD_SUM_ROWS_P_OUT};
 enum {LZD_SUM_ROWS_N, LZD_SUM_ROWS_COLUMNS};
 void LZD_NAMED(lzd_k_sum_rows_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
