@@ -257,6 +257,7 @@ LZD_OP_F32(round);
 LZD_OP_F32(trunc);
 LZD_OP_F32(isnan);
 LZD_OP_F32(isfinite);
+LZD_OP_F32(gate);
 LZD_OP_F32(where);
 LZD_OP_F32(fma);
 #define LZD_OP_F64(name) \
@@ -311,6 +312,7 @@ LZD_OP_F64(round);
 LZD_OP_F64(trunc);
 LZD_OP_F64(isnan);
 LZD_OP_F64(isfinite);
+LZD_OP_F64(gate);
 LZD_OP_F64(where);
 LZD_OP_F64(fma);
 

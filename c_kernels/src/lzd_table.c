@@ -322,6 +322,7 @@ const uint8_t LZD_NAMED(lzd_op_kinds)[] = {
     [50] = 13,
     [51] = 13,
     [52] = 13,
+    [53] = 14,
     [64] = 15,
     [65] = 15,
 };
@@ -377,6 +378,7 @@ const lzd_op_f32 LZD_NAMED(lzd_ops_f32)[66] = {
     [50] = LZD_NAMED(lzd_op_trunc_f32),
     [51] = LZD_NAMED(lzd_op_isnan_f32),
     [52] = LZD_NAMED(lzd_op_isfinite_f32),
+    [53] = LZD_NAMED(lzd_op_gate_f32),
     [64] = LZD_NAMED(lzd_op_where_f32),
     [65] = LZD_NAMED(lzd_op_fma_f32),
 };
@@ -431,6 +433,7 @@ const lzd_op_f64 LZD_NAMED(lzd_ops_f64)[66] = {
     [50] = LZD_NAMED(lzd_op_trunc_f64),
     [51] = LZD_NAMED(lzd_op_isnan_f64),
     [52] = LZD_NAMED(lzd_op_isfinite_f64),
+    [53] = LZD_NAMED(lzd_op_gate_f64),
     [64] = LZD_NAMED(lzd_op_where_f64),
     [65] = LZD_NAMED(lzd_op_fma_f64),
 };

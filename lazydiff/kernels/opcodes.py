@@ -136,5 +136,8 @@ opcode(
     "a - a == (T)0 ? (T)1 : (T)0",
     "1.0 if a - a == 0.0 else 0.0",
 )
+opcode(
+    53, "gate", 2, lambda a, b: np.where(a > 0, b, 0).astype(b.dtype), "a > (T)0 ? b : (T)0", "b if a > 0.0 else 0.0"
+)
 opcode(64, "where", 3, _where, "a != (T)0 ? b : c", "b if a != 0.0 else c")
 opcode(65, "fma", 3, lambda a, b, c: a * b + c, "FMA(a, b, c)", "a * b + c")

@@ -29,13 +29,15 @@ def test_the_library_gives_the_bits_of_every_build_on_any_number_of_threads(simd
     given, reference = inputs(cases, kind), found(REFERENCE)
     for threads in (1, 2, 3, 4):
         results = ld.Session(plan, threads=threads).arrays("f", **given)
-        outputs = {c: [results[f"c{c.number}_{k}"] for k, o in enumerate(c.operands) if o[1] in ("out", "add")] for c in cases}
+        outputs = {
+            c: [results[f"c{c.number}_{k}"] for k, o in enumerate(c.operands) if o[1] in ("out", "add")] for c in cases
+        }
         bits = {c: hashed(arrays) for c, arrays in outputs.items()}
         assert {c.name: bits[c] for c in cases if bits[c] != reference[c.number][kind]} == {}, threads
 
 
 def parts(case, threads):
-    """Into how many ranges a case is cut: of rows, or of a map's lines of 64 elements; with scratch, or adding rows up, it is not cut."""
+    """Into how many ranges a case is cut: of rows, or of a map's lines of 64 elements; no scratch, no sums of rows."""
     if case.kernel == MAP:
         return min(threads, -(-case.rows // 64))
     scratch = any(mode in ("scratch", "add") for _, mode, _ in case.operands)

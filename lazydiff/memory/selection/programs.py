@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 
 from lazydiff.dtypes import Dtype, bits, f32
+from lazydiff.graph.node import Tensor
+from lazydiff.graph.walk import base
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.calls import Call, Value, View
@@ -102,3 +105,20 @@ def copy_call(view: View, label: str, source: str, into: Value | None = None) ->
     opcode = MOVE if dtype.is_float else STORE
     builder.emit(0, opcode.number, [builder.input(view, load=opcode is MOVE or dtype is bits)], 0)
     return builder.finish([into or Value(dtype, math.prod(view.shape), Kind.WORK, label)], label, source)
+
+
+def gates(nodes: Sequence[Tensor], wanted: Container[int]) -> dict[int, Tensor]:
+    """Each where(0 < x, y, 0) of a map, by id, and its test, which nobody else reads: one instruction, no temporary."""
+    reads = Counter(id(i) for n in nodes for i in n.inputs)
+    inside = {id(n) for n in nodes if n.op.name == "less" and id(n) not in wanted and reads[id(n)] == 1}
+    found = {}
+    for node in (n for n in nodes if n.op.name == "where"):
+        test, _, other = node.inputs
+        if id(test) in inside and _is_zero(test.inputs[0]) and _is_zero(other):
+            found[id(node)] = test
+    return found
+
+
+def _is_zero(node: Tensor) -> bool:
+    leaf = base(node)
+    return leaf.op.name == "const" and leaf.data is not None and not any(leaf.data.tobytes())

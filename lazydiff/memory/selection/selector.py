@@ -17,7 +17,7 @@ from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, Kernel
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
 from lazydiff.memory.selection.chains import TILE_ELEMENTS, chains
-from lazydiff.memory.selection.programs import MapBuilder, copy_call
+from lazydiff.memory.selection.programs import MapBuilder, copy_call, gates
 from lazydiff.memory.selection.views import MOVES
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
@@ -204,9 +204,14 @@ class Selector:
         dtypes = [bits if n.options.get("stored") else n.dtype for n in wanted]  # passes/masks.py
         builder = MapBuilder(dtype, head.shape, dtypes)
         outs = {id(n): k for k, n in enumerate(wanted)}
-        for node in nodes:
-            args = [builder.result(id(i)) if id(i) in inside else builder.input(self.view(i)) for i in node.inputs]
-            builder.emit(id(node), BY_NAME[str(node.op.opcode)].number, args, outs.get(id(node)))
+        tests = gates(nodes, outs)
+        skipped = {id(test) for test in tests.values()}
+        for node in (n for n in nodes if id(n) not in skipped):
+            opcode, inputs = str(node.op.opcode), node.inputs
+            if (test := tests.get(id(node))) is not None:
+                opcode, inputs = "gate", (test.inputs[1], inputs[1])
+            args = [builder.result(id(i)) if id(i) in inside else builder.input(self.view(i)) for i in inputs]
+            builder.emit(id(node), BY_NAME[opcode].number, args, outs.get(id(node)))
         label = "+".join(dict.fromkeys(n.op.name for n in nodes))
         values = [Value(d, n.size, Kind.WORK, n.op.name) for d, n in zip(dtypes, wanted, strict=True)]
         self.calls.append(builder.finish(values, label[:40], head.source))

@@ -192,6 +192,15 @@ def f52(d, i, n, A, p, ps):  # isfinite
         p += ps
 
 
+def f53(d, i, n, A, p, ps, B, q, qs):  # gate
+    for i in range(i, i + n):
+        a = A[p]
+        b = B[q]
+        d[i] = b if a > 0.0 else 0.0
+        p += ps
+        q += qs
+
+
 def f64(d, i, n, A, p, ps, B, q, qs, C, r, rs):  # where
     for i in range(i, i + n):
         a = A[p]
@@ -237,6 +246,7 @@ OPCODES = {  # number: (arity, function)
     46: (2, f46),
     51: (1, f51),
     52: (1, f52),
+    53: (2, f53),
     64: (3, f64),
     65: (3, f65),
 }
