@@ -32,6 +32,7 @@ _PX, _PY, _P = ("n", "h", "w", "c"), ("n", "oh", "ow", "c"), ("n", "poh", "pow",
 AXES = {  # of each operand, in order
     **dict.fromkeys(("reduce_sum", "reduce_max", "reduce_min", "argmax"), (_ROWS, ("outer", "inner"))),
     "cumsum": (_ROWS, _ROWS),
+    "sum_rows": (("n", "columns"), ("columns",)),
     "matmul_nn": (("batch", "m", "k"), ("batch", "k", "n"), ("batch", "m", "n")),
     "matmul_nt": (("batch", "m", "k"), ("batch", "n", "k"), ("batch", "m", "n")),
     "matmul_tn": (("batch", "k", "m"), ("batch", "k", "n"), ("batch", "m", "n")),
@@ -46,7 +47,7 @@ AXES = {  # of each operand, in order
     "take": (_ROWS, ("count",), _COUNT),
     "add_rows": (_COUNT, ("count",), _ROWS),
 }
-_BASE = {"outer": 2, "red": 8, "inner": 1, "count": 4, "reverse": 0, "batch": 2, "m": 3, "k": 5}
+_BASE = {"outer": 2, "red": 8, "inner": 1, "count": 4, "columns": 5, "reverse": 0, "batch": 2, "m": 3, "k": 5}
 _BASE |= {"n": 2, "h": 4, "w": 4, "cg": 2, "c": 5, "fg": 3, "groups": 1, "kh": 3, "kw": 3, "sh": 1, "sw": 1, "dh": 1}
 _BASE |= {"dw": 1, "ph": 0, "pw": 0, "pkh": 1, "pkw": 1, "psh": 1, "psw": 1, "pph": 0, "ppw": 0}
 _WIDE = {"n": 1, "h": 3, "w": 3}
@@ -58,6 +59,7 @@ GROWN = {  # what grows beside what, and up to how many bytes; by what a kernel'
     ],
     "reduce": [("outer", {}, SOME), ("red", {"outer": 1}, SOME), ("inner", {"outer": 1, "red": 2, "inner": 3}, SOME)],
     "argmax": [("outer", {}, SOME), ("red", {"outer": 1}, SOME), ("inner", {"outer": 1, "red": 2, "inner": 3}, SOME)],
+    "sum_rows": [("n", {}, SOME), ("columns", {}, SOME)],
     "cumsum": [("outer", {}, MOST), ("inner", {"outer": 1, "inner": 3}, SOME)],
     "matmul": [("batch", {}, MOST), ("m", {"batch": 1}, MOST), ("k", {"batch": 1}, SOME), ("n", {"batch": 1}, SOME)],
     "conv2d": [
@@ -79,7 +81,15 @@ GROWN = {  # what grows beside what, and up to how many bytes; by what a kernel'
 
 
 LAST_ROWS = {"matmul": "m", "conv2d_grad_x": "h", "conv2d_grad_w": "cg", "conv2d": "oh", "max_pool": "oh"}
-LAST_ROWS |= {"pool_gather": "oh", "pool_scatter": "h", "unpool": "cg", "take": "count", "add_rows": "red"}
+LAST_ROWS |= {
+    "pool_gather": "oh",
+    "pool_scatter": "h",
+    "unpool": "cg",
+    "take": "count",
+    "add_rows": "red",
+    "reduce": "outer",
+    "argmax": "outer",
+}
 
 
 def zeros(dtype, shape):
@@ -134,7 +144,8 @@ def compare(lib, kernel, dtype, grows, beside, most):
     rng, v, big = np.random.default_rng(3), values_of(kernel, beside), largest(kernel, grows, beside, dtype, most)
     rows, rows_big = (extent_elements(kernel.rows, x) if kernel.rows else 0 for x in (v, big))
     axes = AXES[kernel.name]
-    some = v[next(a for name, a in LAST_ROWS.items() if kernel.name.startswith(name))] if kernel.rows else 0
+    by_rows = kernel.rows and kernel.name != "sum_rows"  # which begins with the first row
+    some = v[next(a for name, a in LAST_ROWS.items() if kernel.name.startswith(name))] if by_rows else 0
     arrays, huge = [], []
     for operand, names in zip(kernel.operands, axes, strict=True):
         kind = operand.dtype or dtype
