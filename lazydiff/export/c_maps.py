@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from lazydiff.dtypes import Dtype
 from lazydiff.errors import ExportError
+from lazydiff.export.map_elements import is_function
 from lazydiff.export.map_forms import Form, form_of
-from lazydiff.export.map_loops import function_of, is_function
+from lazydiff.export.map_loops import function_of
 from lazydiff.kernels.opcodes import OPCODES
 from lazydiff.plan.model import MAP, Plan, Step
 

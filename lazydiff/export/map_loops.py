@@ -8,48 +8,10 @@ from __future__ import annotations
 
 import re
 
-from lazydiff.dtypes import Dtype, bits, bool_, f32, f64, i8, i32, u8
+from lazydiff.dtypes import Dtype, bits, f32
+from lazydiff.export.map_elements import TAKEN_UP, TOGETHER, c_type, cast, is_function, step_of, stored
 from lazydiff.export.map_forms import FLAT, HEAD, ONE, ROWS, TILE, Form, Input
-from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE, Opcode
-
-TOGETHER = 4  # elements loaded, computed and stored together: a load waits for none of the stores before it
-_CHEAP = 6  # instructions of a program whose loop is written out
-_PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
-_TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
-_LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
-
-
-def is_function(code: Opcode) -> bool:
-    """True for an opcode that is more than a few instructions, such as exp: its C stands in a function, once."""
-    return code.arity > 0 and bool(_PLAIN.search(code.c))
-
-
-def step_of(form: Form, most: int) -> int:
-    """How many elements one round of the inner loop computes, where the largest step of this form has `most`."""
-    if form.windowed or form.single or most < 8 * TOGETHER:
-        return 1
-    if form.whole_bytes:
-        return 8
-    cheap = len(form.code) <= _CHEAP and not any(is_function(OPCODES[i.opcode]) for i in form.code)
-    return TOGETHER if cheap and form.dtype == f32 else 1
-
-
-def _cast(value: str, source: Dtype) -> str:
-    """A load: an element of any dtype as a T."""
-    return f"{value} ? (T)1 : (T)0" if source in (bits, bool_) else f"(T){value}"
-
-
-def _stored(value: str, target: Dtype) -> str:
-    """A store: a T as an element of any dtype."""
-    if target in (f32, f64):
-        return f"({target.c_name}){value}"
-    if target in (bits, bool_):
-        return f"{value} != (T)0"
-    return f"{'' if target is i32 else f'({target.c_name})'}truncated({value}, {_LIMITS[target]})"
-
-
-def _type(dtype: Dtype) -> str:
-    return "bool" if dtype is bits else dtype.c_name
+from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 
 
 class _Writer:
@@ -75,7 +37,7 @@ class _Writer:
         free = [letter for letter in "CBA" if letter not in found.values()]
         for i in self.form.code:
             if i.dst >= self.n_in and i.dst < self.n_in + len(self.form.outputs) and self.dtype_of(i.dst) == f32:
-                taken = _TAKEN_UP.get(OPCODES[i.opcode].name)
+                taken = TAKEN_UP.get(OPCODES[i.opcode].name)
                 summed = None if taken is None else found.get(i.arguments[taken])
                 if summed or free:
                     found[i.dst] = summed or free.pop()
@@ -145,7 +107,7 @@ class _Writer:
                     names[q][k] = f"x{k}_{first + q}"
                     bit = f"(m{k} & {1 << first + q}u) != 0u"
                     value = bit if whole and item.dtype is bits else self.element(k, first + q)
-                    self.put(f"const {_type(item.dtype)} {names[q][k]} = {value};")
+                    self.put(f"const {c_type(item.dtype)} {names[q][k]} = {value};")
         for q in range(count):
             for n in range(len(self.form.code)):
                 self.instruction(names[q], n, f"{first + q}")
@@ -170,10 +132,10 @@ class _Writer:
         arguments = [names[a] for a in i.arguments]
         kind = "T"
         if code is LOAD:
-            text = _cast(arguments[0], self.form.inputs[i.a].dtype)
+            text = cast(arguments[0], self.form.inputs[i.a].dtype)
         elif code is STORE:
             target = self.form.outputs[i.dst - self.n_in]
-            kind, text = _type(target), _stored(arguments[0], target)
+            kind, text = c_type(target), stored(arguments[0], target)
             if self.dtype_of(i.a) != self.form.dtype:  # of one dtype: as it is
                 text = arguments[0]
         elif is_function(code):

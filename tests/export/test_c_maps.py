@@ -17,8 +17,8 @@ import lazydiff as ld
 from lazydiff.dtypes import ALL, FLOATS, Dtype, bits, bool_, f32
 from lazydiff.errors import ExportError
 from lazydiff.export.c_maps import maps_of
+from lazydiff.export.map_elements import step_of
 from lazydiff.export.map_forms import form_of
-from lazydiff.export.map_loops import step_of
 from lazydiff.kernels.opcodes import BY_NAME, LOAD, OPCODES, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.model import KERNELS, MAP, Entry, Plan, Step

@@ -1,0 +1,49 @@
+"""What one element of a map is in C: its casts and operations, and how many are computed together."""
+
+from __future__ import annotations
+
+import re
+
+from lazydiff.dtypes import Dtype, bits, bool_, f32, f64, i8, i32, u8
+from lazydiff.export.map_forms import Form
+from lazydiff.kernels.opcodes import OPCODES, Opcode
+
+TOGETHER = 4  # elements loaded, computed and stored together: a load waits for none of the stores before it
+_CHEAP = 6  # instructions of a program whose loop is written out
+_PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
+TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
+_LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
+
+
+def is_function(code: Opcode) -> bool:
+    """True for an opcode that is more than a few instructions, such as exp: its C stands in a function, once."""
+    return code.arity > 0 and bool(_PLAIN.search(code.c))
+
+
+def step_of(form: Form, most: int) -> int:
+    """How many elements one round of the inner loop computes, where the largest step of this form has `most`."""
+    if form.windowed or form.single or most < 8 * TOGETHER:
+        return 1
+    if form.whole_bytes:
+        return 8
+    cheap = len(form.code) <= _CHEAP and not any(is_function(OPCODES[i.opcode]) for i in form.code)
+    return TOGETHER if cheap and form.dtype == f32 else 1
+
+
+def cast(value: str, source: Dtype) -> str:
+    """A load: an element of any dtype as a T."""
+    return f"{value} ? (T)1 : (T)0" if source in (bits, bool_) else f"(T){value}"
+
+
+def stored(value: str, target: Dtype) -> str:
+    """A store: a T as an element of any dtype."""
+    if target in (f32, f64):
+        return f"({target.c_name}){value}"
+    if target in (bits, bool_):
+        return f"{value} != (T)0"
+    return f"{'' if target is i32 else f'({target.c_name})'}truncated({value}, {_LIMITS[target]})"
+
+
+def c_type(dtype: Dtype) -> str:
+    """The C type of an element while it is in a register."""
+    return "bool" if dtype is bits else dtype.c_name
