@@ -34,6 +34,7 @@ def outputs(a: ld.Tensor, b: ld.Tensor, c: ld.Tensor) -> dict[str, ld.Tensor]:
     public = {n: f for n, f in vars(ld).items() if n in BY_NAME and n not in ("where", "load", "isnan")}
     found = {name: f(*(a, b, c)[: BY_NAME[name].arity]) for name, f in public.items()}
     found |= {"less_equal": a <= b, "where": ld.where(a > b, b, c), "isnan": ld.isnan(a)}
+    found["gate"] = ld.where(ld.less(0, a), b, 0)
     for kind in (ld.i32, ld.u8, ld.i8, ld.bool_):  # the casts of `store` and `load`
         found[f"astype {kind}"] = ld.astype(a, kind)
     rows, columns = ld.reshape(a, (4, 16)), ld.reshape(b, (16, 4))
