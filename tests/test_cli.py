@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
@@ -128,3 +129,12 @@ def test_a_missing_file_is_an_error_with_its_name(capsys, tmp_path):
 def test_doctor_finds_the_extension(capsys):
     assert main(["doctor"]) == 0
     assert "C extension: ok" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_ends_it_in_silence(file):
+    """As in `lazydiff show m.lzp --json | head -1`."""
+    command = [sys.executable, "-m", "lazydiff.cli", "show", file, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
