@@ -14,28 +14,26 @@
 #define MAX_ROWS 8u
 
 /* Runs block(first, full, rest, lanes) for columns first = 0 .. total-1, up to `wide` vectors at a time, 2 or 4. `lanes`: how many
- * numbers of the last vector there are, which is one of `narrow` numbers, or where `parts` is 1 may be a whole one. */
-#define EACH_BLOCK(total, wide, parts, narrow, block) \
+ * numbers of the last vector there are, which is an N, or where `parts` is 1 may be a whole one. */
+#define BLOCKS_OF_COLUMNS(total, wide, parts, block) \
     for (uint32_t first = 0, left = (total), step; left != 0u; first += step, left -= step) { \
         if ((wide) > 2u && left >= (wide)*LANES) { \
             step = (wide)*LANES; \
             block(first, wide, 0u, LANES); \
-        } else if (left >= 2u * LANES || ((parts) && left > LANES + (narrow))) { \
+        } else if (left >= 2u * LANES || ((parts) && left > LANES + NARROW)) { \
             step = left < 2u * LANES ? left : 2u * LANES; \
             block(first, 2u, 0u, step - LANES); \
         } else if (left > LANES) { \
-            step = left < LANES + (narrow) ? left : LANES + (narrow); \
+            step = left < LANES + NARROW ? left : LANES + NARROW; \
             block(first, 1u, 1u, step - LANES); \
-        } else if (left == LANES || ((parts) && left > (narrow))) { \
+        } else if (left == LANES || ((parts) && left > NARROW)) { \
             step = left; \
             block(first, 1u, 0u, left); \
         } else { \
-            step = left < (narrow) ? left : (narrow); \
+            step = left < NARROW ? left : NARROW; \
             block(first, 0u, 1u, step); \
         } \
     }
-#define BLOCKS_OF_COLUMNS(total, wide, parts, block) EACH_BLOCK(total, wide, parts, NARROW, block)
-#define FOR_COLUMNS(total, wide, block) EACH_BLOCK(total, wide, 0, LANES, block) /* what is left over is a V in part */
 
 /* Of a row of a block. */
 LZD_INLINE bool is_last(uint32_t v, uint32_t full, uint32_t rest) { return rest == 0u && v + 1u == full; }
@@ -118,27 +116,11 @@ LZD_INLINE void add_terms(totals *sum, terms t, uint32_t rows, uint32_t full, ui
     }
 }
 
-LZD_INLINE void clear_sums(V *sum, uint32_t count)
-{
-    UNROLL for (uint32_t k = 0; k < count; k++) {
-        sum[k] = v_zero();
-    }
-}
-
-/* Of sums all of which are V, also those left over. */
-LZD_INLINE void store_sums(T *out, ptrdiff_t row, const V *sum, uint32_t rows, uint32_t full, uint32_t rest, part m)
-{
-    const uint32_t vectors = full + rest;
-    UNROLL for (uint32_t r = 0; r < rows; r++) {
-        UNROLL for (uint32_t v = 0; v < vectors; v++) {
-            store_last(out + STEP(r) * row + v * LANES, sum[r * vectors + v], v >= full, m);
-        }
-    }
-}
-
 LZD_INLINE void clear_totals(totals *sum, uint32_t rows, uint32_t full, uint32_t rest)
 {
-    clear_sums(sum->of, rows * full);
+    UNROLL for (uint32_t k = 0; k < rows * full; k++) {
+        sum->of[k] = v_zero();
+    }
     UNROLL for (uint32_t r = 0; r < rows * rest; r++) {
         sum->rest[r] = n_zero();
     }

@@ -66,16 +66,21 @@ static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool f
 /* The sums of some columns, which stay in registers. */
 LZD_INLINE void sum_some(T *out, const T *x, uint32_t rows, ptrdiff_t row, uint32_t full, uint32_t rest, part m, bool from_zero)
 {
-    V sum[MAX_SUMS];
-    UNROLL for (uint32_t v = 0; v < full + rest; v++) {
-        sum[v] = from_zero ? v_zero() : load_last(out + v * LANES, v >= full, m);
+    totals sum;
+    if (from_zero) {
+        clear_totals(&sum, 1u, full, rest);
+    } else {
+        load_totals(&sum, out, 0, 1u, full, rest, m);
     }
     ONE_BY_ONE for (uint32_t r = 0; r < rows; r++, x += row) {
-        UNROLL for (uint32_t v = 0; v < full + rest; v++) {
-            sum[v] = v_add(sum[v], load_last(x + v * LANES, v >= full, m));
+        UNROLL for (uint32_t v = 0; v < full; v++) {
+            sum.of[v] = v_add(sum.of[v], load_last(x + v * LANES, LAST_IN_PART && is_last(v, full, rest), m));
+        }
+        if (rest != 0u) {
+            sum.rest[0] = n_add(sum.rest[0], n_load_part(x + full * LANES, m));
         }
     }
-    store_sums(out, 0, sum, 1u, full, rest, m);
+    store_totals(out, 0, &sum, 1u, full, rest, m, false);
 }
 
 /* out[i] = the sum of x[r][i] over r ascending, from 0 or from out[i]. */
@@ -83,7 +88,7 @@ static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool f
 {
 #define BLOCK(first, full, rest, lanes) \
     sum_some(out + (first), x + (first), rows, STEP(columns), full, rest, part_of(lanes), from_zero)
-    FOR_COLUMNS(columns, 4u, BLOCK)
+    BLOCKS_OF_COLUMNS(columns, 4u, LAST_IN_PART, BLOCK)
 #undef BLOCK
 }
 #endif

@@ -99,6 +99,7 @@ LZD_INLINE void n_store(T *p, N a) { M256(storeu)(p, a); }
 LZD_INLINE N n_load_part(const T *p, part m) { return M256(maskz_loadu)((__mmask8)m, p); }
 LZD_INLINE void n_store_part(T *p, N a, part m) { M256(mask_storeu)(p, (__mmask8)m, a); }
 LZD_INLINE N n_fma(N a, N b, N c) { return M256(fmadd)(a, b, c); }
+LZD_INLINE N n_add(N a, N b) { return M256(add)(a, b); }
 #else
 #define LANES SIDE
 typedef V256 V;
@@ -221,6 +222,7 @@ typedef V N;
 #define n_load_part v_load_part
 #define n_store_part v_store_part
 #define n_fma v_fma
+#define n_add v_add
 #endif
 
 #endif
