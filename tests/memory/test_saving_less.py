@@ -54,7 +54,7 @@ def test_it_takes_fewer_bytes_and_gives_the_same_bits(name, monkeypatch):
 def test_the_demo_network_trains_in_64_kib():
     plan = digits.build(8, "64 KiB")
     assert plan.ram_bytes <= 65536
-    assert plan.report.extra_work < 2  # nothing is recomputed: maps that were one are two
+    assert plan.report.extra_work < 3  # maps that were one are two, rows of gradients are made again
 
 
 def steps_of(plan):
