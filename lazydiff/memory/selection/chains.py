@@ -44,13 +44,13 @@ Chain: TypeAlias = "tuple[list[Call], list[Call]]"  # what makes the rows, and w
 
 def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]) -> Chain | None:
     last = maker.get(id(rows))
-    pools = readers[id(rows)]
+    ends = readers[id(rows)]
     if last is None or id(rows) in kept:
         return None
-    if any(c.reads[0] is not rows or c.reads.count(rows) != 1 for c in pools) or len({*map(_images, pools)}) != 1:
+    if any(c.reads[0] is not rows or c.reads.count(rows) != 1 for c in ends) or len({*map(_images, ends)}) != 1:
         return None
     if last.program is None:
-        return ([last], pools) if _divides(last, pools[0]) else None
+        return ([last], ends) if _divides(last, ends[0]) else None
     if len(last.results) != 1 or len({id(v) for v in last.reads}) != len(last.reads):
         return None
     for at, v in enumerate(last.reads):
@@ -58,10 +58,10 @@ def _chain(rows: Value, readers: Readers, maker: dict[int, Call], kept: set[int]
         item, dims = last.program.inputs[at], last.program.dims
         straight = View(v, dims, item.strides, item.offset, item.window).contiguous
         alone = v.kind == Kind.WORK and readers[id(v)] == [last] and id(v) not in kept
-        if product is not None and product.program is None and straight and alone and _divides(product, pools[0]):
-            return [product, last], pools
-    free = not _pools(pools[0]) and _in_place(last, readers, kept)
-    return None if free or rows.elements % _images(pools[0]) else ([last], pools)
+        if product is not None and product.program is None and straight and alone and _divides(product, ends[0]):
+            return [product, last], ends
+    free = not _pools(ends[0]) and _in_place(last, readers, kept)
+    return None if free or rows.elements % _images(ends[0]) else ([last], ends)
 
 
 def _in_place(call: Call, readers: Readers, kept: set[int]) -> bool:
@@ -93,16 +93,16 @@ def _divides(product: Call, pool: Call) -> bool:
 
 
 def _free(chain: Chain, position: dict[int, int], maker: dict[int, Call]) -> bool:
-    """True if what the pools read besides is there before the chain begins, or made by one of them."""
-    rows, pools = chain
+    """True if what the ends read besides is there before the chain begins, or made by one of them."""
+    rows, ends = chain
     begin = position[id(rows[0])]
-    made = {id(v) for c in pools for v in c.writes} | {id(v) for v in rows[-1].writes}
-    besides = [v for c in pools for v in c.reads if id(v) not in made]
+    made = {id(v) for c in ends for v in c.writes} | {id(v) for v in rows[-1].writes}
+    besides = [v for c in ends for v in c.reads if id(v) not in made]
     return all(id(v) not in maker or position[id(maker[id(v)])] < begin for v in besides)
 
 
-def _tile(rows: list[Call], pools: list[Call]) -> None:
-    images = _images(pools[0])
+def _tile(rows: list[Call], ends: list[Call]) -> None:
+    images = _images(ends[0])
     whole = rows[-1].results[0].elements
     count = min(images, max(1, math.ceil(TILE_ELEMENTS * images / whole)))  # of images in a range
     for c in rows:
@@ -113,13 +113,13 @@ def _tile(rows: list[Call], pools: list[Call]) -> None:
         value.elements, value.label = elements, "tile"
         if c.program is not None:
             c.program = replace(c.program, tiles=True)
-    for c in pools:
+    for c in ends:
         if _pools(c):
             n, _, w, channels, oh, *rest = c.attrs
             c.attrs = (n * oh, rest[3], w, channels, 1, *rest)
         elif c.attrs[0] == 1:
             c.kernel, c.attrs = sum_rows.number, c.attrs[1:]
-        c.tile_rows = 0 if c is pools[-1] else count
+        c.tile_rows = 0 if c is ends[-1] else count
     if len(rows) == 2:
         _eat(rows[1], rows[0].results[0])
 
