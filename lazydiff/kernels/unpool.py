@@ -15,7 +15,7 @@ from lazydiff.kernels.table import kernel
 _ATTRS = "n h:side w:side cg oh:side ow:side fg kh:step kw:step sh:step sw:step dh:step dw:step ph:u8 pw:u8"
 _ATTRS += " poh:side pow:side pkh:step pkw:step psh:step psw:step pph:u8 ppw:u8"
 _X, _W, _P = "n*h*w*cg", "kh*kw*cg*fg", "n*poh*pow*fg"
-_WORK = "2*n*oh*ow*fg*kh*kw*cg"  # twice the convolution's: rows are made again, and sums go through memory
+_WORK = "n*oh*ow*fg*kh*kw*cg+8*n*oh*ow*fg"  # the convolution's; rows are made again, and sums go through memory
 
 
 def _scattered(p: Arrays, v: Ints) -> np.ndarray:
