@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor
-from lazydiff.graph.walk import number
+from lazydiff.graph.walk import is_zero
 from lazydiff.memory.apart import apart
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store
@@ -62,7 +60,7 @@ def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:
 def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool) -> EntryCalls:
     targets = [leaf for leaf, _ in step.updates]
     outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
-    zeros = {k: t for k, t in outputs.items() if number(t) == 0 and not np.signbit(number(t) or 0.0)}
+    zeros = {k: t for k, t in outputs.items() if is_zero(t)}
     some = {k: t for k, t in outputs.items() if k not in zeros}
     selector = Selector(store.leaf, ROWS, fused)
     for leaf in targets:

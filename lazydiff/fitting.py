@@ -130,7 +130,7 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
     now = dict(steps)
     prepared = prepare(now, ram, remake)
     whole = smallest = candidate = _plain(prepared)
-    if ram.limited and (roomy := _roomy(prepared)) is not None:
+    if ram.limited and (roomy := _roomy(prepared, whole)) is not None:
         fitting.append(roomy)
     while True:
         smallest = min(smallest, candidate, key=size)
@@ -198,19 +198,16 @@ def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
 
 def _plain(prepared: Prepared) -> Candidate:
     """Each entry in the version and the order of the lowest bound; nothing runs twice for a budget's sake."""
-    choices = []
-    for each in prepared.entries:
-        version = min(each, key=lambda v: peak(v.facts, v.plain))
-        choices.append(_choose(prepared, version, version.plain))
-    return _candidate(prepared, choices)
+    least = [min(each, key=lambda v: peak(v.facts, v.plain)) for each in prepared.entries]
+    return _candidate(prepared, [_choose(prepared, v, v.plain) for v in least])
 
 
-def _roomy(prepared: Prepared) -> Candidate | None:
-    """Each entry in the version of least work, where there is room for them all; nothing runs twice."""
-    choices = []
-    for each in prepared.entries:
-        version = min(each, key=lambda v: (work(v.facts, v.plain), peak(v.facts, v.plain)))
-        choices.append(_choose(prepared, version, version.plain))
+def _roomy(prepared: Prepared, plain: Candidate) -> Candidate | None:
+    """Each entry in the version of least work, where there is room for them all; None too if that is the plain plan."""
+    quick = [min(each, key=lambda v: (work(v.facts, v.plain), peak(v.facts, v.plain))) for each in prepared.entries]
+    if all(v is c.version for v, c in zip(quick, plain.choices, strict=True)):
+        return None
+    choices = [_choose(prepared, v, v.plain) for v in quick]
     return _candidate(prepared, choices) if max(prepared.beyond([c.lives for c in choices])) <= 0 else None
 
 

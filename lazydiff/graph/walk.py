@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from lazydiff.graph.node import Tensor
@@ -20,6 +21,11 @@ def number(node: Tensor) -> float | None:
     if node.op.name == "const" and node.data is not None and node.data.size == 1:
         return float(node.data.reshape(-1)[0])
     return None
+
+
+def is_zero(node: Tensor) -> bool:
+    """True for a constant with one value, +0."""
+    return number(node) == 0 and math.copysign(1.0, number(node) or 0.0) > 0
 
 
 def topological(roots: Iterable[Tensor], seen: set[int] | None = None) -> list[Tensor]:

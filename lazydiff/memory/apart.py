@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lazydiff.kernels.program import NO_TILE
-from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.calls import EntryCalls, Unit
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives
@@ -88,8 +87,7 @@ def _split(entry: EntryCalls, tiled: Unit) -> EntryCalls:
     """The entry with this unit as two: the whole product, then the map that reads it."""
     product, user = tiled.calls
     *scratch, tile = product.writes
-    rows = KERNELS[product.kernel].row_count(product.attrs)
-    value = replace(tile, elements=rows * tile.elements // product.tile_rows, label="gradient")
+    value = replace(tile, elements=product.rows * tile.elements // product.tile_rows, label="gradient")
     whole = Unit([replace(product, writes=[*scratch, value], tile_rows=0)])
     assert user.program is not None
     reads = [value if v is tile else v for v in user.reads]

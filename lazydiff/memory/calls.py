@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels.program import Program
+from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import Kind
 
 
@@ -80,6 +81,11 @@ class Call:
     def results(self) -> list[Value]:
         """What the call writes, without the scratch of a map."""
         return self.writes[: len(self.program.outputs)] if self.program else self.writes
+
+    @property
+    def rows(self) -> int:
+        """How many rows the output has, of a map its elements; 0 for a kernel without rows."""
+        return self.program.elements if self.program else KERNELS[self.kernel].row_count(self.attrs)
 
     def may_replace(self, old: Value, new: Value) -> bool:
         """True if this call may write `new` over the very bytes of `old`, which it reads (SPEC rule 3)."""

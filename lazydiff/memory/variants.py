@@ -81,7 +81,7 @@ def _heights(calls: list[Call]) -> list[int]:
     if not first.tile_rows:
         return [0]
     kernel = KERNELS[first.kernel]
-    rows = _rows(first)
+    rows = first.rows
     if user.program is None:
         row = first.results[-1].elements // first.tile_rows
         longer = [min(rows, first.tile_rows * (range_ // row // first.tile_rows)) for range_ in LONG_RANGES]
@@ -90,10 +90,6 @@ def _heights(calls: list[Call]) -> list[int]:
         return [min(HIGH_TILE, rows), 0]
     fewer = [-(-rows // parts) for parts in range(1, MOST_TILES)]
     return [*[r for r in fewer if r > first.tile_rows], 0]
-
-
-def _rows(call: Call) -> int:
-    return call.program.elements if call.program else KERNELS[call.kernel].row_count(call.attrs)
 
 
 def _higher(calls: list[Call], rows: int) -> list[Call]:
@@ -105,7 +101,7 @@ def _higher(calls: list[Call], rows: int) -> list[Call]:
     high: dict[int, Value] = {}
     found = []
     for c in calls:
-        tile = c.tile_rows and _rows(c) * rows // _rows(first)
+        tile = c.tile_rows and c.rows * rows // first.rows
         makes_tiles = c is first or (c.program is not None and c.program.tiles)
         for v in c.writes if makes_tiles else ():
             if id(v) in read:

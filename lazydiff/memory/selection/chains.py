@@ -88,7 +88,7 @@ def _images(call: Call) -> int:
 
 
 def _divides(product: Call, pool: Call) -> bool:
-    rows = KERNELS[product.kernel].row_count(product.attrs) if product.program is None else 0
+    rows = product.rows if product.program is None else 0
     return bool(rows) and rows % _images(pool) == 0 and len(product.writes) == 1
 
 
@@ -108,8 +108,7 @@ def _tile(rows: list[Call], ends: list[Call]) -> None:
     for c in rows:
         value = c.results[0]
         elements = value.elements // images * count
-        all_rows = value.elements if c.program else KERNELS[c.kernel].row_count(c.attrs)
-        c.tile_rows = all_rows // images * count
+        c.tile_rows = c.rows // images * count
         value.elements, value.label = elements, "tile"
         if c.program is not None:
             c.program = replace(c.program, tiles=True)

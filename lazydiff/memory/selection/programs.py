@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 
 from lazydiff.dtypes import Dtype, bits, f32
 from lazydiff.graph.node import Tensor
-from lazydiff.graph.walk import base
+from lazydiff.graph.walk import is_zero
 from lazydiff.kernels.opcodes import LOAD, MOVE, STORE
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.memory.calls import Call, Value, View
@@ -114,11 +114,6 @@ def gates(nodes: Sequence[Tensor], wanted: Container[int]) -> dict[int, Tensor]:
     found = {}
     for node in (n for n in nodes if n.op.name == "where"):
         test, _, other = node.inputs
-        if id(test) in inside and _is_zero(test.inputs[0]) and _is_zero(other):
+        if id(test) in inside and is_zero(test.inputs[0]) and is_zero(other):
             found[id(node)] = test
     return found
-
-
-def _is_zero(node: Tensor) -> bool:
-    leaf = base(node)
-    return leaf.op.name == "const" and leaf.data is not None and not any(leaf.data.tobytes())

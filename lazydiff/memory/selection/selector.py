@@ -304,7 +304,7 @@ class Selector:
             return False
         if any(w in product.reads or w.replaces in product.reads for w in user.writes):
             return False
-        rows = KERNELS[product.kernel].row_count(product.attrs)
+        rows = product.rows
         columns = value.elements // rows
         least = max(
             [TILE_ELEMENTS, *(v.elements for v in product.writes[:-1])]
