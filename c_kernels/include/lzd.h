@@ -9,7 +9,8 @@
  * Rules:
  *  1. Nothing here allocates, keeps writable statics, recurses, or calls the C library (but memcpy and memset); lzd_threads_start does.
  *  2. The plan may be hostile: lzd_open checks every byte it will use and refuses; after LZD_OK no call reads or writes
- *     outside the plan and its blocks of RAM. (A build with generated maps trusts the CRC to tell its own plan from others.) The plan must stay unchanged and 8-byte aligned while the model is open.
+ *     outside the plan and its blocks of RAM. (A build with generated maps trusts the CRC to tell its own plan from others.) The
+ *     plan must stay unchanged and 8-byte aligned while the model is open.
  *  3. An entry's inputs may share bytes with work space: write all inputs before each run. Its outputs stay until the next run.
  *  4. A call that fails leaves every parameter and state as it was.
  *  5. One model per thread at a time; different models are independent.

@@ -1,5 +1,5 @@
 /* Four numbers from memory into registers in one instruction, and back, the pointer moving on: for the loops of generated maps
- * (lazydiff/export/map_loops.py). A small core has such an instruction, for registers in a row, and compilers do not find it. */
+ * (lazydiff/export/map_loops.py), and for sums of rows. A small core has such an instruction, for registers in a row, and compilers do not find it. */
 #ifndef K_FOUR_H
 #define K_FOUR_H
 
