@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import is_zero
 from lazydiff.memory.apart import apart
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
-from lazydiff.memory.lower import Store
+from lazydiff.memory.lower import Store, alignment_unit
 from lazydiff.memory.ordering.schedule import add_update_order
 from lazydiff.memory.selection.programs import copy_call
 from lazydiff.memory.selection.rows import ROWS
 from lazydiff.memory.selection.selector import Selector
+from lazydiff.memory.version import Version
 from lazydiff.passes.again import again
 from lazydiff.passes.early import early
 from lazydiff.passes.masks import masks
@@ -21,7 +24,23 @@ from lazydiff.passes.unpool import unpool
 from lazydiff.plan.model import Kind
 
 
-def versions(
+def versions(store: Store, name: str, step: Step, **stages: bool) -> list[EntryCalls]:
+    """The entry as written in every version, and with gradients apart from their updates, where that lowers the peak.
+
+    The options turn stages off, see `written` (memory/budgets/savings.py).
+    """
+    made = written(store, name, step, **stages)
+    unit = alignment_unit(values(made))
+    lower = apart([Version(e, unit, False) for e in made]) if stages.get("spared", True) else []
+    return made + [v.entry for v in lower]
+
+
+def values(entries: Iterable[EntryCalls]) -> Iterator[Value]:
+    """All values that the calls touch."""
+    return (v for e in entries for u in e.units for c in u.calls for v in (*c.reads, *c.writes))
+
+
+def written(
     store: Store,
     name: str,
     step: Step,
@@ -33,11 +52,8 @@ def versions(
 ) -> list[EntryCalls]:
     """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
 
-    Each of these also with what is only compared kept as a bit each, and new states made before the parameter; these
-    also with the gradients of pooled feature maps made a row at a time; and the one of the lowest peak with gradients
-    apart from their updates, where that lowers it.
-
-    The options turn stages off (memory/budgets/savings.py).
+    Each of these also with what is only compared kept as a bit each, and new states made before the parameter
+    (`spared`); these also with the gradients of pooled feature maps made a row at a time. The options turn stages off.
     """
     roots = simplify(step.roots)
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
@@ -46,8 +62,7 @@ def versions(
     if spared:
         lean = [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
         found += [*lean, *(r for each in lean or found if (r := unpool(each)) is not None)]
-    made = [_entry_calls(store, name, step, r, fused) for r in found]
-    return made + apart(made) if spared else made
+    return [_entry_calls(store, name, step, r, fused) for r in found]
 
 
 def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:

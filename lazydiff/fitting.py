@@ -6,38 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from lazydiff.entries import versions
+from lazydiff.entries import values, written
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
+from lazydiff.memory.apart import apart
 from lazydiff.memory.budgets.budget import require_fit
 from lazydiff.memory.budgets.proofs import enough_bytes, enough_places
 from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
-from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lives import peak
 from lazydiff.memory.lower import Store, alignment_unit, lower
-from lazydiff.memory.ordering.order import best_first
-from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest
 from lazydiff.memory.variants import faster
+from lazydiff.memory.version import Version, lowest_version
 from lazydiff.passes.split_batch import Batch
 from lazydiff.plan.model import Plan
 
 RETRIES = 4  # placements may need more than the contention bound: so often the budget of a schedule is lowered
 SPARE = 1024  # without a budget, faster kernels may cost this part of the bytes, and no more
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One way to compute an entry, and the orders of its units, the lowest peak first."""
-
-    entry: EntryCalls
-    facts: Facts
-    orders: list[list[int]]
-    plain: list[int]  # the schedule without a budget: repeats only what ld.recompute hints at
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +153,10 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
 def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
     """The entries as calls, in every version."""
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
-    made = [versions(store, name, s) for name, s in steps.items()]
-    calls = [c for each in made for e in each for u in e.units for c in u.calls]
-    unit = alignment_unit([v for c in calls for v in (*c.reads, *c.writes)])
-    return Prepared(dict(steps), ram, store, unit, [[_version(e, unit, remake) for e in each] for each in made])
-
-
-def _version(entry: EntryCalls, unit: int, remake: bool) -> Version:
-    known, _ = facts(entry, entry.units, unit)
-    found = best_first(known, orders(known))
-    return Version(entry, known, found, lowest(known, found, known.anew) if known.anew and remake else found[0])
+    made = [written(store, name, s) for name, s in steps.items()]
+    unit = alignment_unit(values(e for each in made for e in each))
+    versions = [[Version(e, unit, remake) for e in each] for each in made]
+    return Prepared(dict(steps), ram, store, unit, [each + apart(each) for each in versions])
 
 
 def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:
@@ -198,13 +181,16 @@ def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
 
 def _plain(prepared: Prepared) -> Candidate:
     """Each entry in the version and the order of the lowest bound; nothing runs twice for a budget's sake."""
-    least = [min(each, key=lambda v: peak(v.facts, v.plain)) for each in prepared.entries]
+    least = [lowest_version(each) for each in prepared.entries]
     return _candidate(prepared, [_choose(prepared, v, v.plain) for v in least])
 
 
 def _roomy(prepared: Prepared, plain: Candidate) -> Candidate | None:
     """Each entry in the version of least work, where there is room for them all; None too if that is the plain plan."""
-    quick = [min(each, key=lambda v: (work(v.facts, v.plain), peak(v.facts, v.plain))) for each in prepared.entries]
+    quick = []
+    for each in prepared.entries:
+        least = min(v.work for v in each)
+        quick.append(lowest_version([v for v in each if v.work == least]))
     if all(v is c.version for v, c in zip(quick, plain.choices, strict=True)):
         return None
     choices = [_choose(prepared, v, v.plain) for v in quick]

@@ -7,72 +7,48 @@ operands until then. Where that makes the peak, a whole gradient made early and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lazydiff.kernels.program import NO_TILE
 from lazydiff.memory.calls import EntryCalls, Unit
-from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives
-from lazydiff.memory.lower import alignment_unit
-from lazydiff.memory.ordering.bindings import Units
-from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.placement.place import alive_bytes
+from lazydiff.memory.version import Version
 
 TRIES = 24  # orders of an entry of up to UNITS units; fewer of a longer one
 UNITS = 100
 
 
-def apart(versions: Sequence[EntryCalls]) -> list[EntryCalls]:
+def apart(versions: Sequence[Version]) -> list[Version]:
     """The versions in which gradients apart lower the bound, with as many apart as lower it further.
 
-    In rounds: the one that helps most is taken, then the next is looked for.
+    In rounds: the one that helps most is taken, then the next is looked for. Judged by their orders by rule.
     """
-    values = [v for e in versions for u in e.units for c in u.calls for v in (*c.reads, *c.writes)]
-    unit_bytes = alignment_unit(values)
-    found = [(e, _lowered(e, unit_bytes, TRIES // len(versions))) for e in versions]
-    return [low for e, low in found if low is not e]
+    found = [(v, _lowered(v, TRIES // len(versions))) for v in versions]
+    return [low for v, low in found if low is not v]
 
 
-def _lowered(entry: EntryCalls, unit_bytes: int, most_tries: int) -> EntryCalls:
-    tries = most_tries * UNITS // max(UNITS, len(entry.units))
-    if not tries:
-        return entry
-    best = _ordered(entry, unit_bytes)
+def _lowered(best: Version, most_tries: int) -> Version:
+    tries = most_tries * UNITS // max(UNITS, len(best.entry.units))
     while tries > 0:
-        found = [_ordered(_split(best.entry, best.entry.units[n]), unit_bytes) for n in _suspects(best)[:tries]]
+        suspects = [best.entry.units[n] for n in _suspects(best)[:tries]]
+        found = [Version(_split(best.entry, unit), best.unit_bytes, best.remake) for unit in suspects]
         tries -= len(found)
-        least = min(found, key=lambda f: f.bound_bytes, default=best)
-        if least.bound_bytes >= best.bound_bytes:
+        least = min(found, key=lambda f: f.rules_peak, default=best)
+        if least.rules_peak >= best.rules_peak:
             break
         best = least
-    return best.entry
+    return best
 
 
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    """An entry in the order of the lowest bound."""
-
-    entry: EntryCalls
-    facts: Facts
-    schedule: list[int]
-    bound_bytes: int
-
-
-def _ordered(entry: EntryCalls, unit_bytes: int) -> _Ordered:
-    known, _ = facts(entry, entry.units, unit_bytes)
-    units = Units(known)
-    bound, _, schedule = min((units.peak(s), n, s) for n, s in enumerate(orders(known)))
-    return _Ordered(entry, known, schedule, bound)
-
-
-def _suspects(ordered: _Ordered) -> list[int]:
+def _suspects(version: Version) -> list[int]:
     """Tiled units that run at the peak or later and read values alive at it, the one with the most such bytes first."""
-    units, known = ordered.entry.units, ordered.facts
-    found = lives(known, ordered.schedule)
+    units, known, schedule = version.entry.units, version.facts, version.rules[0]
+    found = lives(known, schedule)
     alive = alive_bytes(found.intervals, found.steps)
     at = alive.index(max(alive))
     held = {m.value for m in found.makings if m.start <= at <= m.end}
-    late = [n for n in ordered.schedule[at:] if len(units[n].calls) == 2 and _eaten(units[n])]
+    late = [n for n in schedule[at:] if len(units[n].calls) == 2 and _eaten(units[n])]
     sizes = {n: sum(known.sizes[v] for v in known.reads[n] if v in held) for n in late}
     return sorted((n for n in late if sizes[n]), key=lambda n: (-sizes[n], n))
 

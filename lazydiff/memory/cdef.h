@@ -127,6 +127,9 @@ typedef struct lzd_units {
 
 int64_t lzd_usage(const lzd_units *units, const int32_t *order, int64_t *usage, void *memory);
 void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *memory);
+int32_t lzd_first(const lzd_units *units, int greedy, int32_t *order, void *memory);
+size_t lzd_first_bytes(const lzd_units *units);
+int64_t lzd_least(const lzd_units *units, const int32_t *order, void *memory);
 size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_limit);
 int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t last, int64_t start, int32_t node_limit,
                int64_t work_limit, int64_t *proved, void *memory);

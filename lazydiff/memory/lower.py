@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lazydiff.dtypes import Dtype, f64
@@ -53,9 +53,9 @@ class Store:
         return EXECUTOR_BYTES + sum(-(-v.size_bytes // unit) * unit for v in self.kept)
 
 
-def alignment_unit(values: Sequence[Value]) -> int:
+def alignment_unit(values: Iterable[Value]) -> int:
     """Bytes that every place is a multiple of: 8 if any value in RAM is f64, else 4."""
-    return 8 if any(v.dtype == f64 for v in values) else 4
+    return 8 if any(v.dtype is f64 for v in values) else 4
 
 
 def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], layout: Layout, ram: Ram) -> Plan:

@@ -7,7 +7,7 @@ import pytest
 
 import lazydiff as ld
 from lazydiff import fitting
-from lazydiff.memory.ordering.schedule import as_written
+from lazydiff.memory import version
 
 
 def normal(rng, *shape):
@@ -67,9 +67,10 @@ def trained(plan, inputs):
 
 def nothing(monkeypatch):
     """Every map alone, nothing computed twice on purpose or saved as less, in the order written."""
-    off = partial(fitting.versions, fused=False, repeated=False, spared=False)
-    monkeypatch.setattr(fitting, "versions", off)
-    monkeypatch.setattr(fitting, "orders", lambda known: [as_written(known)])
+    off = partial(fitting.written, fused=False, repeated=False, spared=False)
+    monkeypatch.setattr(fitting, "written", off)
+    monkeypatch.setattr(fitting, "apart", lambda made: [])
+    monkeypatch.setattr(version, "best_first", lambda units, rules: [units.first()])
     monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
 
 

@@ -40,6 +40,15 @@ int64_t lzd_usage(const lzd_units *units, const int32_t *order, int64_t *usage, 
    one that got ready last. */
 void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *memory);
 
+/* The order that takes, of the units that are ready, always the first by number; greedy: the one of the least growth, then the first.
+   A unit's growth is the bytes alive after it minus those before. memory: as lzd_first_bytes says, aligned to 8. Returns how many
+   units are in the order: fewer than there are if some wait for each other. */
+int32_t lzd_first(const lzd_units *units, int greedy, int32_t *order, void *memory);
+size_t lzd_first_bytes(const lzd_units *units);
+
+/* No order has a peak below this, in bytes; `order` is any that is valid. memory: lzd_window_bytes(units, units->units, 0). */
+int64_t lzd_least(const lzd_units *units, const int32_t *order, void *memory);
+
 /* Bytes of memory that lzd_window takes for so many steps. */
 size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_limit);
 

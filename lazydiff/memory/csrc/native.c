@@ -584,18 +584,18 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_buffers const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // int()(lzd_buffers const *, int64_t, int64_t, int64_t, int64_t *, int64_t *, int64_t *, void *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 115), // lzd_buffers const *
 /*  2 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
 /*  3 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  4 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t *
 /*  6 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
 /*  7 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 115), // void *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 126), // void *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 108), // lzd_small const *
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // int()(lzd_small const *, int64_t, int32_t, int32_t *, int32_t, int32_t *, int32_t *, void *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 119), // lzd_small const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 13 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t *
@@ -604,8 +604,8 @@ static void *_cffi_types[] = {
 /* 17 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // int()(lzd_units const *, int32_t *, int32_t, int32_t, int64_t, int32_t, int64_t, int64_t *, void *)
-/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 109), // lzd_units const *
+/* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // int()(lzd_units const *, int32_t *, int32_t, int32_t, int64_t, int32_t, int64_t, int64_t *, void *)
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // lzd_units const *
 /* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 23 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 24 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
@@ -616,7 +616,7 @@ static void *_cffi_types[] = {
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 30 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int32_t *, int32_t *)
-/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_entry const *
+/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 117), // lzd_entry const *
 /* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 13), // int32_t const *
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
@@ -625,81 +625,92 @@ static void *_cffi_types[] = {
 /* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_entry const *, lzd_rule const *, int32_t *, int32_t, int32_t *)
 /* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
-/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 107), // lzd_rule const *
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 118), // lzd_rule const *
 /* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 44 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 45 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
-/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 49 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
-/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 56 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
-/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
-/* 58 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 60 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t *, int32_t, int64_t, void *)
-/* 65 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 68 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, int64_t *, void *)
-/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION, 13), // int32_t()(lzd_units const *, int, int32_t *, void *)
+/* 47 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 49 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *)
+/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_buffers const *, int32_t const *, int, int64_t *, void *)
+/* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_entry const *, int32_t const *, int32_t, int32_t, int64_t *, int32_t *)
+/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
+/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 65 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 68 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t *, int32_t, int64_t, void *)
+/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
 /* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(int32_t)
-/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_buffers const *, int64_t)
-/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 82 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 84 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_units const *)
-/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // size_t()(lzd_units const *, int32_t, int32_t)
-/* 88 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, int64_t *, void *)
+/* 78 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 2), // int64_t()(lzd_units const *, int32_t const *, void *)
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // size_t()(int32_t)
 /* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 92 */ _CFFI_OP(_CFFI_OP_FUNCTION, 115), // void()(lzd_chain const *, int64_t *, int32_t *)
-/* 93 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_chain const *
-/* 94 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 97 */ _CFFI_OP(_CFFI_OP_FUNCTION, 115), // void()(lzd_units const *, int, int32_t *, void *)
-/* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 99 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // size_t()(lzd_buffers const *, int64_t)
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23),
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // size_t()(lzd_units const *)
+/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 97 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // size_t()(lzd_units const *, int32_t, int32_t)
+/* 99 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 100 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 101 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
-/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
-/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_chain
-/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_entry
-/* 107 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_rule
-/* 108 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_small
-/* 109 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
-/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 112), // uint64_t const *
-/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 114), // uint8_t const *
-/* 114 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION, 126), // void()(lzd_chain const *, int64_t *, int32_t *)
+/* 104 */ _CFFI_OP(_CFFI_OP_POINTER, 116), // lzd_chain const *
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 126), // void()(lzd_units const *, int, int32_t *, void *)
+/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 111 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 112 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 113 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 114 */ _CFFI_OP(_CFFI_OP_POINTER, 2), // int64_t const *
+/* 115 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_buffers
+/* 116 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_chain
+/* 117 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_entry
+/* 118 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_rule
+/* 119 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // lzd_small
+/* 120 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // lzd_units
+/* 121 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 122 */ _CFFI_OP(_CFFI_OP_POINTER, 123), // uint64_t const *
+/* 123 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 125), // uint8_t const *
+/* 125 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 126 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_cheapest(lzd_small const * x0, int64_t x1, int32_t x2, int32_t * x3, int32_t x4, int32_t * x5, int32_t * x6, void * x7)
@@ -857,10 +868,10 @@ _cffi_f_lzd_cross(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(93), arg0, (char **)&x0);
+      _cffi_type(104), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (lzd_chain const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(93), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(104), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -979,6 +990,114 @@ _cffi_f_lzd_evict(PyObject *self, PyObject *args)
 #  define _cffi_f_lzd_evict _cffi_d_lzd_evict
 #endif
 
+static int32_t _cffi_d_lzd_first(lzd_units const * x0, int x1, int32_t * x2, void * x3)
+{
+  return lzd_first(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_first(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int x1;
+  int32_t * x2;
+  void * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int32_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "lzd_first", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int);
+  if (x1 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_first(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_first _cffi_d_lzd_first
+#endif
+
+static size_t _cffi_d_lzd_first_bytes(lzd_units const * x0)
+{
+  return lzd_first_bytes(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_first_bytes(PyObject *self, PyObject *arg0)
+{
+  lzd_units const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  size_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_first_bytes(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_first_bytes _cffi_d_lzd_first_bytes
+#endif
+
 static int64_t _cffi_d_lzd_first_fit(lzd_buffers const * x0, int32_t const * x1, int x2, int64_t * x3, void * x4)
 {
   return lzd_first_fit(x0, x1, x2, x3, x4);
@@ -1058,6 +1177,70 @@ _cffi_f_lzd_first_fit(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_first_fit _cffi_d_lzd_first_fit
+#endif
+
+static int64_t _cffi_d_lzd_least(lzd_units const * x0, int32_t const * x1, void * x2)
+{
+  return lzd_least(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_least(PyObject *self, PyObject *args)
+{
+  lzd_units const * x0;
+  int32_t const * x1;
+  void * x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int64_t result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "lzd_least", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(21), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_units const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(21), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_least(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int64_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_least _cffi_d_lzd_least
 #endif
 
 static void _cffi_d_lzd_list(lzd_units const * x0, int x1, int32_t * x2, void * x3)
@@ -2015,21 +2198,24 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_WORDS", (void *)_cffi_const_LZD_WORDS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_YES", (void *)_cffi_const_LZD_YES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "lzd_cheapest", (void *)_cffi_f_lzd_cheapest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_lzd_cheapest },
-  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 77), (void *)_cffi_d_lzd_cheapest_bytes },
-  { "lzd_cross", (void *)_cffi_f_lzd_cross, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 92), (void *)_cffi_d_lzd_cross },
+  { "lzd_cheapest_bytes", (void *)_cffi_f_lzd_cheapest_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 88), (void *)_cffi_d_lzd_cheapest_bytes },
+  { "lzd_cross", (void *)_cffi_f_lzd_cross, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 103), (void *)_cffi_d_lzd_cross },
   { "lzd_evict", (void *)_cffi_f_lzd_evict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_lzd_evict },
-  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 49), (void *)_cffi_d_lzd_first_fit },
-  { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 97), (void *)_cffi_d_lzd_list },
-  { "lzd_moves", (void *)_cffi_f_lzd_moves, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 64), (void *)_cffi_d_lzd_moves },
-  { "lzd_moves_bytes", (void *)_cffi_f_lzd_moves_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 84), (void *)_cffi_d_lzd_moves_bytes },
-  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 46), (void *)_cffi_d_lzd_pairs },
-  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 56), (void *)_cffi_d_lzd_peak },
+  { "lzd_first", (void *)_cffi_f_lzd_first, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 46), (void *)_cffi_d_lzd_first },
+  { "lzd_first_bytes", (void *)_cffi_f_lzd_first_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 95), (void *)_cffi_d_lzd_first_bytes },
+  { "lzd_first_fit", (void *)_cffi_f_lzd_first_fit, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_lzd_first_fit },
+  { "lzd_least", (void *)_cffi_f_lzd_least, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_lzd_least },
+  { "lzd_list", (void *)_cffi_f_lzd_list, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_lzd_list },
+  { "lzd_moves", (void *)_cffi_f_lzd_moves, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_moves },
+  { "lzd_moves_bytes", (void *)_cffi_f_lzd_moves_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 95), (void *)_cffi_d_lzd_moves_bytes },
+  { "lzd_pairs", (void *)_cffi_f_lzd_pairs, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 52), (void *)_cffi_d_lzd_pairs },
+  { "lzd_peak", (void *)_cffi_f_lzd_peak, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_lzd_peak },
   { "lzd_search", (void *)_cffi_f_lzd_search, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_lzd_search },
-  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 80), (void *)_cffi_d_lzd_search_bytes },
+  { "lzd_search_bytes", (void *)_cffi_f_lzd_search_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_search_bytes },
   { "lzd_tidy", (void *)_cffi_f_lzd_tidy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 31), (void *)_cffi_d_lzd_tidy },
-  { "lzd_usage", (void *)_cffi_f_lzd_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 71), (void *)_cffi_d_lzd_usage },
+  { "lzd_usage", (void *)_cffi_f_lzd_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 77), (void *)_cffi_d_lzd_usage },
   { "lzd_window", (void *)_cffi_f_lzd_window, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_window },
-  { "lzd_window_bytes", (void *)_cffi_f_lzd_window_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 87), (void *)_cffi_d_lzd_window_bytes },
+  { "lzd_window_bytes", (void *)_cffi_f_lzd_window_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 98), (void *)_cffi_d_lzd_window_bytes },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
@@ -2044,7 +2230,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_buffers, size),
             sizeof(((lzd_buffers *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "first", offsetof(lzd_buffers, first),
              sizeof(((lzd_buffers *)0)->first),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2053,7 +2239,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "at", offsetof(lzd_buffers, at),
           sizeof(((lzd_buffers *)0)->at),
-          _CFFI_OP(_CFFI_OP_NOOP, 103) },
+          _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "stages", offsetof(lzd_chain, stages),
               sizeof(((lzd_chain *)0)->stages),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2086,7 +2272,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "output", offsetof(lzd_chain, output),
               sizeof(((lzd_chain *)0)->output),
-              _CFFI_OP(_CFFI_OP_NOOP, 113) },
+              _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "pass", offsetof(lzd_chain, pass),
             sizeof(((lzd_chain *)0)->pass),
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2104,13 +2290,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "pass_cost", offsetof(lzd_chain, pass_cost),
                  sizeof(((lzd_chain *)0)->pass_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "keep_cost", offsetof(lzd_chain, keep_cost),
                  sizeof(((lzd_chain *)0)->keep_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "both_cost", offsetof(lzd_chain, both_cost),
                  sizeof(((lzd_chain *)0)->both_cost),
-                 _CFFI_OP(_CFFI_OP_NOOP, 103) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "values", offsetof(lzd_entry, values),
               sizeof(((lzd_entry *)0)->values),
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2125,10 +2311,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_entry, size),
             sizeof(((lzd_entry *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "cost", offsetof(lzd_entry, cost),
             sizeof(((lzd_entry *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "maker", offsetof(lzd_entry, maker),
              sizeof(((lzd_entry *)0)->maker),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2158,7 +2344,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "keep", offsetof(lzd_entry, keep),
             sizeof(((lzd_entry *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 113) },
+            _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "base", offsetof(lzd_entry, base),
             sizeof(((lzd_entry *)0)->base),
             _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2173,7 +2359,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "stay", offsetof(lzd_entry, stay),
             sizeof(((lzd_entry *)0)->stay),
-            _CFFI_OP(_CFFI_OP_NOOP, 113) },
+            _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "budget", offsetof(lzd_rule, budget),
               sizeof(((lzd_rule *)0)->budget),
               _CFFI_OP(_CFFI_OP_NOOP, 2) },
@@ -2200,25 +2386,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_small, size),
             sizeof(((lzd_small *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "cost", offsetof(lzd_small, cost),
             sizeof(((lzd_small *)0)->cost),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "reads", offsetof(lzd_small, reads),
              sizeof(((lzd_small *)0)->reads),
-             _CFFI_OP(_CFFI_OP_NOOP, 111) },
+             _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "writes", offsetof(lzd_small, writes),
               sizeof(((lzd_small *)0)->writes),
-              _CFFI_OP(_CFFI_OP_NOOP, 111) },
+              _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "needs", offsetof(lzd_small, needs),
              sizeof(((lzd_small *)0)->needs),
-             _CFFI_OP(_CFFI_OP_NOOP, 111) },
+             _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "after", offsetof(lzd_small, after),
              sizeof(((lzd_small *)0)->after),
-             _CFFI_OP(_CFFI_OP_NOOP, 111) },
+             _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "once", offsetof(lzd_small, once),
             sizeof(((lzd_small *)0)->once),
-            _CFFI_OP(_CFFI_OP_NOOP, 113) },
+            _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "share_at", offsetof(lzd_small, share_at),
                 sizeof(((lzd_small *)0)->share_at),
                 _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2230,10 +2416,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 33) },
   { "born", offsetof(lzd_small, born),
             sizeof(((lzd_small *)0)->born),
-            _CFFI_OP(_CFFI_OP_NOOP, 111) },
+            _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "keep", offsetof(lzd_small, keep),
             sizeof(((lzd_small *)0)->keep),
-            _CFFI_OP(_CFFI_OP_NOOP, 111) },
+            _CFFI_OP(_CFFI_OP_NOOP, 122) },
   { "in_order", offsetof(lzd_small, in_order),
                 sizeof(((lzd_small *)0)->in_order),
                 _CFFI_OP(_CFFI_OP_NOOP, 13) },
@@ -2245,10 +2431,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
               _CFFI_OP(_CFFI_OP_NOOP, 13) },
   { "size", offsetof(lzd_units, size),
             sizeof(((lzd_units *)0)->size),
-            _CFFI_OP(_CFFI_OP_NOOP, 103) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "kept", offsetof(lzd_units, kept),
             sizeof(((lzd_units *)0)->kept),
-            _CFFI_OP(_CFFI_OP_NOOP, 113) },
+            _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "maker", offsetof(lzd_units, maker),
              sizeof(((lzd_units *)0)->maker),
              _CFFI_OP(_CFFI_OP_NOOP, 33) },
@@ -2291,27 +2477,27 @@ static const struct _cffi_field_s _cffi_fields[] = {
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_buffers", 104, _CFFI_F_CHECK_FIELDS,
+  { "lzd_buffers", 115, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_buffers), offsetof(struct _cffi_align__lzd_buffers, y), 0, 7 },
-  { "lzd_chain", 105, _CFFI_F_CHECK_FIELDS,
+  { "lzd_chain", 116, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_chain), offsetof(struct _cffi_align__lzd_chain, y), 7, 19 },
-  { "lzd_entry", 106, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 117, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 26, 21 },
-  { "lzd_rule", 107, _CFFI_F_CHECK_FIELDS,
+  { "lzd_rule", 118, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_rule), offsetof(struct _cffi_align__lzd_rule, y), 47, 6 },
-  { "lzd_small", 108, _CFFI_F_CHECK_FIELDS,
+  { "lzd_small", 119, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_small), offsetof(struct _cffi_align__lzd_small, y), 53, 15 },
-  { "lzd_units", 109, _CFFI_F_CHECK_FIELDS,
+  { "lzd_units", 120, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_units), offsetof(struct _cffi_align__lzd_units, y), 68, 17 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_buffers", 104 },
-  { "lzd_chain", 105 },
-  { "lzd_entry", 106 },
-  { "lzd_rule", 107 },
-  { "lzd_small", 108 },
-  { "lzd_units", 109 },
+  { "lzd_buffers", 115 },
+  { "lzd_chain", 116 },
+  { "lzd_entry", 117 },
+  { "lzd_rule", 118 },
+  { "lzd_small", 119 },
+  { "lzd_units", 120 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -2321,12 +2507,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  21,  /* num_globals */
+  24,  /* num_globals */
   6,  /* num_struct_unions */
   0,  /* num_enums */
   6,  /* num_typenames */
   NULL,  /* no includes */
-  116,  /* num_types */
+  127,  /* num_types */
   0,  /* flags */
 };
 

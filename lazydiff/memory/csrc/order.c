@@ -79,3 +79,84 @@ void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *me
         }
     }
 }
+
+typedef struct ready { /* a unit that may run, and its growth when it was put here: it can only fall */
+    int64_t growth;
+    int32_t unit;
+} ready;
+
+static int before(ready a, ready b)
+{
+    return a.growth != b.growth ? a.growth < b.growth : a.unit < b.unit;
+}
+
+static void put(ready *heap, int32_t *count, ready new)
+{
+    int32_t at = (*count)++;
+    for (; at && before(new, heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
+    }
+    heap[at] = new;
+}
+
+static ready take(ready *heap, int32_t *count)
+{
+    const ready top = heap[0], last = heap[--*count];
+    int32_t at = 0;
+    for (int32_t child = 1; child < *count; child = 2 * at + 1) {
+        child += child + 1 < *count && before(heap[child + 1], heap[child]);
+        if (!before(heap[child], last)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = last;
+    return top;
+}
+
+size_t lzd_first_bytes(const lzd_units *units)
+{
+    const size_t most = (size_t)units->units + (size_t)units->reader_from[units->values]; /* in the heap */
+    return 16u * (size_t)units->values + most * sizeof(ready) + 5u * (size_t)units->units;
+}
+
+int32_t lzd_first(const lzd_units *units, int greedy, int32_t *order, void *memory)
+{
+    walk w;
+    ready *heap = walk_begin(&w, units, memory);
+    int32_t *waits = (int32_t *)(void *)(heap + units->units + units->reader_from[units->values]), count = 0, ran = 0;
+    uint8_t *done = (uint8_t *)(waits + units->units);
+    for (int32_t u = 0; u < units->units; u++) {
+        done[u] = 0;
+        waits[u] = units->need_from[u + 1] - units->need_from[u];
+        if (!waits[u]) {
+            put(heap, &count, (ready){greedy ? growth(&w, u) : 0, u});
+        }
+    }
+    while (count) {
+        const int32_t u = take(heap, &count).unit;
+        if (done[u]) {
+            continue;
+        }
+        done[u] = 1;
+        order[ran++] = u;
+        walk_run(&w, u, 0);
+        for (int32_t i = units->read_from[u]; greedy && i < units->read_from[u + 1]; i++) {
+            const int32_t v = units->read[i];
+            for (int32_t k = units->reader_from[v]; walk_dies(&w, v) && k < units->reader_from[v + 1]; k++) {
+                const int32_t last = units->reader[k]; /* the only reader left, if it has not run: it frees v now */
+                if (!done[last] && !waits[last]) {
+                    put(heap, &count, (ready){growth(&w, last), last});
+                }
+            }
+        }
+        for (int32_t i = units->next_from[u]; i < units->next_from[u + 1]; i++) {
+            const int32_t next = units->next[i];
+            if (!--waits[next]) {
+                put(heap, &count, (ready){greedy ? growth(&w, next) : 0, next});
+            }
+        }
+    }
+    return ran;
+}

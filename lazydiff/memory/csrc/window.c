@@ -209,6 +209,15 @@ static int64_t set_out(window *s, const lzd_units *in, const int32_t *order, int
     return peak;
 }
 
+int64_t lzd_least(const lzd_units *units, const int32_t *order, void *memory)
+{
+    window s;
+    s.w.mark = memory;
+    (void)lay_out(&s, units, units->units, 0, memory);
+    (void)set_out(&s, units, order, 0);
+    return window_least(&s);
+}
+
 int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t last, int64_t start, int32_t node_limit,
                int64_t work_limit, int64_t *proved, void *memory)
 {

@@ -50,7 +50,7 @@ class Units:
         extension().lib.lzd_usage(
             self._struct, pointer("int32_t", numbers), pointer("int64_t", use), pointer("int64_t", self._small)
         )
-        return [int(bytes_) for bytes_ in use]
+        return _ints(use)
 
     def peak(self, order: Sequence[int]) -> int:
         """The most bytes in use at a step; 0 without steps."""
@@ -61,7 +61,26 @@ class Units:
         numbers = np.zeros(self.count, np.int32)
         memory = pointer("int64_t", self._small)
         extension().lib.lzd_list(self._struct, from_the_end, pointer("int32_t", numbers), memory)
-        return [int(u) for u in numbers]
+        return _ints(numbers)
+
+    def first(self, greedy: bool = False) -> list[int]:
+        """The order that takes, of the units that may run, always the first; greedy: the one of the least growth.
+
+        A unit's growth is the bytes alive after it minus before: what it makes for others minus what it is the last to
+        read.
+        """
+        c = extension()
+        numbers = np.zeros(self.count, np.int32)
+        memory = c.ffi.new("int64_t[]", c.lib.lzd_first_bytes(self._struct) // 8 + 1)
+        ran = c.lib.lzd_first(self._struct, greedy, pointer("int32_t", numbers), memory)
+        assert ran == self.count, "the units of an entry wait for each other"
+        return _ints(numbers)
+
+    def least(self, order: Sequence[int]) -> int:
+        """No order has a peak below this; from any valid one. What must be alive with each unit, whatever the order."""
+        c = extension()
+        memory = c.ffi.new("int64_t[]", c.lib.lzd_window_bytes(self._struct, self.count, 0) // 8 + 1)
+        return int(c.lib.lzd_least(self._struct, pointer("int32_t", np.array(order, np.int32)), memory))
 
     def window(
         self, order: Sequence[int], first: int, after: int, start: int, nodes: int, work: int
@@ -76,7 +95,7 @@ class Units:
         memory = c.ffi.new("int64_t[]", c.lib.lzd_window_bytes(self._struct, after - first, nodes) // 8 + 1)
         pointers = pointer("int32_t", numbers), pointer("int64_t", proved)
         decision = c.lib.lzd_window(self._struct, pointers[0], first, after, start, nodes, work, pointers[1], memory)
-        return Decision(decision), [int(u) for u in numbers], int(proved[0])
+        return Decision(decision), _ints(numbers), int(proved[0])
 
     def moved(self, order: Sequence[int], seed: int, looks: int) -> list[int]:
         """The order after local moves, and more from seeded changes on; never a higher peak. Stops after `looks`."""
@@ -84,4 +103,9 @@ class Units:
         numbers = np.array(order, np.int32)
         memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
         c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), seed, looks, memory)
-        return [int(u) for u in numbers]
+        return _ints(numbers)
+
+
+def _ints(numbers: npt.NDArray[Any]) -> list[int]:
+    found: list[int] = numbers.tolist()
+    return found

@@ -36,12 +36,11 @@ def best_order(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[int]:
 
     `candidates`: at least one schedule, each valid, every unit in it once. The same answer on every machine.
     """
-    return best_first(facts, candidates)[0]
+    return best_first(Units(facts), candidates)[0]
 
 
-def best_first(facts: Facts, candidates: Sequence[Sequence[int]]) -> list[list[int]]:
+def best_first(units: Units, candidates: Sequence[Sequence[int]]) -> list[list[int]]:
     """best_order's answer, then the candidates, the lowest peak first."""
-    units = Units(facts)
     ranked = sorted((units.peak(s), n) for n, s in enumerate(candidates))
     others = [list(candidates[n]) for _, n in ranked]
     best = others[0]
