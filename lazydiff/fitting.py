@@ -41,9 +41,14 @@ class Prepared:
     _layouts: dict[tuple[int, ...], tuple[list[Lifetimes], Layout]] = field(default_factory=dict, repr=False)
 
     @property
+    def front(self) -> int:
+        """Bytes beside what entries take turns on: the executor's, parameters and state."""
+        return self.ram.executor_bytes + self.store.kept_bytes(self.unit)
+
+    @property
     def room(self) -> int:
         """Bytes that all regions leave for what entries take turns on."""
-        return sum(size // 8 * 8 for size in self.ram.sizes) - self.store.ram_bytes(self.unit)
+        return sum(size // 8 * 8 for size in self.ram.sizes) - self.front
 
     def layout(self, lives: Sequence[Lifetimes], search: bool = True) -> Layout:
         """Where everything lies if each entry runs so. Several regions are searched for once; `search=False`: never."""
@@ -237,7 +242,7 @@ def _reasons(prepared: Prepared) -> tuple[str, str]:
     No proof where parameters and state alone are too much: the error says it more simply.
     """
     cases = [[(v.entry, v.facts) for v in each] for each in prepared.entries]
-    bound, floor = enough_bytes(cases, prepared.store.ram_bytes(prepared.unit))
+    bound, floor = enough_bytes(cases, prepared.front)
     if prepared.room < 0:
         return floor, ""
     if bound > prepared.ram.total:

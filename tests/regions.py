@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lazydiff.plan.model import EXECUTOR_BYTES, RAM_REGIONS, RamRegion, Region
+from lazydiff.plan.model import RAM_REGIONS, RamRegion, Region, executor_bytes
 
 NAMES = ("dtcm", "sram", "psram", "sdram")
 
@@ -15,7 +15,8 @@ def cuts(plan):
 
 
 def cut(plan, *addresses):
-    """The plan with a region of its own from each of these addresses on."""
+    """The plan with a region of its own from each of these addresses on; the first grows by the executor's pointers."""
+    more = executor_bytes(1 + len(addresses)) - executor_bytes(1)
     begins = (0, *addresses)
     ends = (*addresses, plan.ram_bytes)
 
@@ -23,14 +24,15 @@ def cut(plan, *addresses):
         if b.region != Region.RAM:
             return b
         number = max(n for n, begin in enumerate(begins) if b.offset >= begin)
-        return replace(b, region=RAM_REGIONS[number], offset=b.offset - begins[number])
+        return replace(b, region=RAM_REGIONS[number], offset=b.offset - begins[number] if number else b.offset + more)
 
     sizes = [end - begin for begin, end in zip(begins, ends, strict=True)]
-    assert sizes[0] >= EXECUTOR_BYTES
+    assert sizes[0] >= executor_bytes(1)
+    sizes[0] += more
     named = tuple(
         RamRegion(name, size + 100 * n, size) for n, (name, size) in enumerate(zip(NAMES, sizes, strict=False))
     )
-    return replace(plan, buffers=tuple(map(moved, plan.buffers)), named=named)
+    return replace(plan, ram_bytes=plan.ram_bytes + more, buffers=tuple(map(moved, plan.buffers)), named=named)
 
 
 def halves(plan, parts=2):

@@ -34,7 +34,7 @@ extern "C" {
 #define LZD_FORMAT_VERSION 1u          /* of plans that run in one block of RAM */
 #define LZD_FORMAT_SEVERAL_REGIONS 2u /* of plans whose regions of RAM have names */
 #define LZD_TABLE_VERSION 6u
-#define LZD_EXECUTOR_BYTES 64u /* the first bytes of the RAM block; every plan counts them */
+#define LZD_EXECUTOR_BYTES(regions) (24u + 8u * (regions)) /* the first bytes of the first region; every plan counts them */
 #define LZD_NONE 0xFFFFFFFFu
 
 #if defined(__GNUC__)
@@ -71,10 +71,9 @@ typedef enum lzd_status {
     LZD_STATUS_COUNT
 } lzd_status;
 
-/* Lives in the first LZD_EXECUTOR_BYTES of the RAM block. The fields are for reading. */
+/* Lives in the first LZD_EXECUTOR_BYTES of the first block of RAM, whose address is its own. The fields are for reading. */
 typedef struct lzd_model {
     const uint32_t *plan;
-    uint8_t *ram;
     const struct lzd_kernel *kernels; /* those of the instruction set that lzd_open found */
     uint32_t error_at;   /* after a failure: step number, symbol, or record, as the status says */
     uint32_t error_item; /* after LZD_ERROR_INPUT_*: which element */

@@ -56,26 +56,26 @@ static lzd_status check_header(const uint32_t *h, size_t plan_bytes)
     if (lzd_generated_for != 0u && lzd_generated_for != h[H_CRC]) {
         return LZD_ERROR_GENERATED;
     }
-    if (h[H_EXECUTOR] != LZD_EXECUTOR_BYTES || (h[H_ALIGN] != 8u && h[H_ALIGN] != 16u) || h[H_RAM] < LZD_EXECUTOR_BYTES) {
+    if (h[H_ALIGN] != 8u && h[H_ALIGN] != 16u) {
         return LZD_ERROR_HEADER;
     }
     return LZD_OK;
 }
 
-/* Where the header ends, the table of regions behind it included; 0 if that is none. */
+/* Where the header ends, the table of regions behind it included; 0 if a region or the executor's bytes are out of range. */
 static uint64_t header_end(const uint32_t *h)
 {
     if (!lzd_has_regions(h)) {
-        return 4u * H_WORDS;
+        return h[H_EXECUTOR] == LZD_EXECUTOR_BYTES(1u) && h[H_RAM] >= h[H_EXECUTOR] ? 4u * H_WORDS : 0u;
     }
     const uint32_t n = h[H_TOTAL] > 4u * H_REGIONS ? h[H_N_REGIONS] : 0u;
-    if (n == 0u || n > LZD_MAX_REGIONS || h[H_TOTAL] < 4u * (H_REGIONS + R_WORDS * n)) {
+    if (n == 0u || n > LZD_MAX_REGIONS || h[H_EXECUTOR] != LZD_EXECUTOR_BYTES(n) || h[H_TOTAL] < 4u * (H_REGIONS + R_WORDS * n)) {
         return 0u;
     }
     uint64_t sum = 0u;
     for (uint32_t k = 0; k < n; k++) {
         const uint32_t *r = h + H_REGIONS + R_WORDS * k;
-        if (r[R_NAME] >= h[H_STRING_BYTES] || r[R_USED] > r[R_SIZE] || (k == 0u && r[R_USED] < LZD_EXECUTOR_BYTES)) {
+        if (r[R_NAME] >= h[H_STRING_BYTES] || r[R_USED] > r[R_SIZE] || (k == 0u && r[R_USED] < h[H_EXECUTOR])) {
             return 0u;
         }
         sum += r[R_USED];
@@ -116,7 +116,7 @@ static bool buffer_fits(const uint32_t *h, const uint32_t *b)
     }
     const uint64_t end = (uint64_t)b[1] + b[2];
     switch (region) {
-    case REGION_RAM: return b[1] >= LZD_EXECUTOR_BYTES && end <= lzd_used(h, 0u);
+    case REGION_RAM: return b[1] >= h[H_EXECUTOR] && end <= lzd_used(h, 0u);
     case REGION_CONST: return end <= h[H_CONST_BYTES];
     case REGION_ZERO: return b[1] == 0u;
     default: return end <= lzd_used(h, region - REGION_ZERO);

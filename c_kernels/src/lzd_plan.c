@@ -17,7 +17,7 @@ static const char *name_at(const uint32_t *plan, uint32_t offset) { return (cons
 uintptr_t lzd_base(const lzd_model *model, uint32_t region)
 {
     switch (region) {
-    case REGION_RAM: return (uintptr_t)model->ram;
+    case REGION_RAM: return (uintptr_t)model;
     case REGION_CONST: return (uintptr_t)lzd_section(model->plan, H_CONSTS);
     case REGION_ZERO: return 0u;
     default: return (uintptr_t)((const lzd_spread *)(const void *)model)->more[region - REGION_ZERO - 1u];

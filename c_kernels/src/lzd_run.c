@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-typedef char model_fits_its_bytes[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES ? 1 : -1];
-typedef char spread_model_fits_them_too[sizeof(lzd_spread) <= LZD_EXECUTOR_BYTES ? 1 : -1];
+typedef char model_fits_its_bytes[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES(1u) ? 1 : -1];
+typedef char spread_model_fits_them_too[sizeof(lzd_spread) <= LZD_EXECUTOR_BYTES(LZD_MAX_REGIONS > 1u ? LZD_MAX_REGIONS : 2u) ? 1 : -1];
 
 const char *lzd_status_text(lzd_status status)
 {
@@ -79,7 +79,6 @@ lzd_status lzd_open_regions(lzd_model **model, const void *plan, size_t plan_byt
     }
     lzd_model *made = blocks[0].at;
     made->plan = plan;
-    made->ram = blocks[0].at;
     for (uint32_t k = 1; k < n_blocks; k++) {
         ((lzd_spread *)blocks[0].at)->more[k - 1u] = blocks[k].at;
     }

@@ -20,7 +20,7 @@ from lazydiff.export.c_regions import ram_parts, size_macros
 from lazydiff.export.c_runtime import config_of, files_of, tables_of
 from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Plan, Symbol
+from lazydiff.plan.model import Entry, Plan, Symbol
 
 _CONFIG = "lzd_config.h"
 MAPS = ("generated", "interpreted")
@@ -214,7 +214,8 @@ def export_c(
         "prefix": interface.macros.prefix,
         "ram_bytes": str(plan.ram_bytes),
         "plan_bytes": str(len(encoded)),
-        "executor_bytes": str(EXECUTOR_BYTES),
+        "executor_bytes": str(plan.executor_bytes),
+        "n_regions": str(len(plan.regions)),
         "sizes": interface.sizes,
         "entries": interface.entries,
         "symbols": interface.symbols,

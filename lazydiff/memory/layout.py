@@ -13,7 +13,7 @@ from lazydiff.memory.facts import work
 from lazydiff.memory.placement.packing import Decision
 from lazydiff.memory.placement.place import Interval
 from lazydiff.memory.placement.regions import SEARCH_WORK, Place, spread
-from lazydiff.plan.model import EXECUTOR_BYTES
+from lazydiff.plan.model import executor_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Layout:
 
 def stacked(kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int) -> Layout:
     """One block: the executor, parameters and state, then one area that all entries take turns on."""
-    top = EXECUTOR_BYTES
+    top = executor_bytes(1)
     places = []
     for value in kept:
         places.append((0, top))
@@ -61,7 +61,7 @@ def spread_out(kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int, r
         intervals += [replace(i, start=begin + i.start, end=begin + i.end) for i in lives.intervals]
         warm += [sum(heat.get(id(v), 0) for v in shared.values) for shared in lives.places]
     found = spread(intervals, last + 1, ram.rooms(), warm, SEARCH_WORK if search else 0)
-    places = [(r, at + (EXECUTOR_BYTES if r == 0 else 0)) for r, at in found.places]
+    places = [(r, at + (ram.executor_bytes if r == 0 else 0)) for r, at in found.places]
     sizes = [i.size_bytes for i in intervals]
     room = ram.sizes[-1] // 8 * 8
 
@@ -71,7 +71,7 @@ def spread_out(kept: Sequence[Value], entries: Sequence[Lifetimes], unit: int, r
 
     parts = list(pairwise(accumulate((len(lives.intervals) for lives in entries), initial=len(kept))))
     common = beyond(0, len(kept))
-    used = [height + (EXECUTOR_BYTES if r == 0 else 0) for r, height in enumerate(found.heights)]
+    used = [height + (ram.executor_bytes if r == 0 else 0) for r, height in enumerate(found.heights)]
     return Layout(
         places[: len(kept)],
         [places[first:after] for first, after in parts],

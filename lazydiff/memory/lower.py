@@ -12,7 +12,7 @@ from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes
 from lazydiff.memory.calls import Call, EntryCalls, Value, View
 from lazydiff.memory.layout import Layout
-from lazydiff.plan.model import EXECUTOR_BYTES, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 ALIGN = 16
 
@@ -48,9 +48,9 @@ class Store:
         """The parameters and state that lie in RAM, in the order of their names."""
         return [v for v, node in sorted(self.leaves.values(), key=lambda p: p[0].label) if not self.in_flash(node)]
 
-    def ram_bytes(self, unit: int) -> int:
-        """Bytes of RAM in front of the area that entries take turns on: the executor's, parameters and state."""
-        return EXECUTOR_BYTES + sum(-(-v.size_bytes // unit) * unit for v in self.kept)
+    def kept_bytes(self, unit: int) -> int:
+        """Bytes of RAM that parameters and state take."""
+        return sum(-(-v.size_bytes // unit) * unit for v in self.kept)
 
 
 def alignment_unit(values: Iterable[Value]) -> int:

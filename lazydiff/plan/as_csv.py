@@ -14,7 +14,7 @@ import io
 from collections import Counter
 
 from lazydiff.plan.lifetimes import entry_lives, spans
-from lazydiff.plan.model import EXECUTOR_BYTES, Plan
+from lazydiff.plan.model import Plan
 
 HEADER = ("id", "lower", "upper", "size", "offset")
 
@@ -36,7 +36,7 @@ def to_csv(plan: Plan) -> str:
         lives = entry_lives(plan, entry)
         steps = max(1, len(entry.steps))
         first = (plan.regions[0].name,) if plan.named else ()
-        lines.append((named(f"{entry.name}:executor"), start, start + 2 * steps, EXECUTOR_BYTES, 0, *first))
+        lines.append((named(f"{entry.name}:executor"), start, start + 2 * steps, plan.executor_bytes, 0, *first))
         for life, (begin, end) in zip(lives.lives, spans(lives), strict=True):
             where = (lives.region(life),) if plan.named else ()
             name, size = named(f"{entry.name}:{life.name}"), life.buffer.size_bytes

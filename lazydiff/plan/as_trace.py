@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from lazydiff.plan.lifetimes import EntryLives, entry_lives, spans
-from lazydiff.plan.model import EXECUTOR_BYTES, Kind, Plan
+from lazydiff.plan.model import Kind, Plan
 from lazydiff.plan.show import op_of
 
 STEP_US = 1000
@@ -48,7 +48,7 @@ def _bytes(lives: EntryLives) -> list[Event]:
         if half and not any(by.values()):
             continue
         now = {kind: size + by[kind] for kind, size in now.items()}
-        args = {"executor": EXECUTOR_BYTES} | {kind.name.lower(): size for kind, size in now.items()}
+        args = {"executor": lives.executor_bytes} | {kind.name.lower(): size for kind, size in now.items()}
         events.append({"ph": "C", "name": "bytes", "ts": half * STEP_US // 2, "args": args})
     return events
 

@@ -14,7 +14,7 @@ from lazydiff.kernels.program import NO_TILE, MapInput, Program
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS, MAX_OPERANDS
 from lazydiff.plan.check_groups import Group
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import MAP, RAM_REGIONS, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
 
 _LIMIT = 2**32
 _MOST = 2**31  # bytes of a buffer, and elements of anything: kernels' indices have 32 bits
@@ -22,7 +22,7 @@ _MOST = 2**31  # bytes of a buffer, and elements of anything: kernels' indices h
 
 def check(plan: Plan) -> None:
     """Prove that a plan may be run. Raises PlanError naming the first rule that is broken, with entry and step."""
-    if not EXECUTOR_BYTES <= plan.ram_bytes < _LIMIT or plan.align not in (8, 16):
+    if not plan.executor_bytes <= plan.ram_bytes < _LIMIT or plan.align not in (8, 16):
         raise PlanError(f"plan: {plan.ram_bytes} bytes of RAM aligned to {plan.align} can't be")
     _check_regions(plan)
     for number, buffer in enumerate(plan.buffers):
@@ -50,7 +50,7 @@ def _check_regions(plan: Plan) -> None:
             raise PlanError(f"plan: region {r.name!r}: {r.used_bytes} of {r.size_bytes} bytes can't be")
     if len(plan.named) > len(RAM_REGIONS):
         raise PlanError(f"plan: {len(plan.named)} regions of RAM; at most {len(RAM_REGIONS)}")
-    if plan.regions[0].used_bytes < EXECUTOR_BYTES or sum(r.used_bytes for r in plan.regions) != plan.ram_bytes:
+    if plan.regions[0].used_bytes < plan.executor_bytes or sum(r.used_bytes for r in plan.regions) != plan.ram_bytes:
         raise PlanError(f"plan: the regions do not hold the executor, or are not {plan.ram_bytes} bytes together")
 
 
@@ -63,7 +63,7 @@ def _check_buffer(plan: Plan, number: int, b: Buffer) -> None:
     if b.region.in_ram:
         if b.region.number >= len(plan.regions):
             raise PlanError(f"{where}: lies in region {b.region.number} of {len(plan.regions)}")
-        low = EXECUTOR_BYTES if b.region == Region.RAM else 0
+        low = plan.executor_bytes if b.region == Region.RAM else 0
         high = plan.regions[b.region.number].used_bytes
     else:
         low, high = 0, len(plan.consts) if b.region == Region.CONST else b.size_bytes

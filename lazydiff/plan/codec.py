@@ -12,7 +12,6 @@ from lazydiff.dtypes import BY_CODE
 from lazydiff.errors import PlanError
 from lazydiff.kernels.table import KERNELS, TABLE_VERSION
 from lazydiff.plan.model import (
-    EXECUTOR_BYTES,
     FORMAT_VERSION,
     RAM_REGIONS,
     SEVERAL_REGIONS,
@@ -98,7 +97,16 @@ def encode(plan: Plan, *, debug: bool = True) -> bytes:
     buffers = [w for b in plan.buffers for w in (b.region | b.kind << 8 | b.dtype.code << 16, b.offset, b.size_bytes)]
 
     body = b""
-    header = [MAGIC, plan.format | TABLE_VERSION << 16, BYTE_ORDER, 0, 0, plan.ram_bytes, plan.align, EXECUTOR_BYTES]
+    header = [
+        MAGIC,
+        plan.format | TABLE_VERSION << 16,
+        BYTE_ORDER,
+        0,
+        0,
+        plan.ram_bytes,
+        plan.align,
+        plan.executor_bytes,
+    ]
     sections = [
         (_words(buffers), len(plan.buffers)),
         (_words(symbols), len(symbols) // 8),
@@ -179,8 +187,8 @@ def decode(data: bytes) -> Plan:
         raise PlanError(f"plan: the header says {h[3]} bytes, the file has {len(data)}: truncated or padded")
     if checksum(data) != h[4]:
         raise PlanError("plan: the CRC does not match: the file has changed since it was written")
-    if h[7] != EXECUTOR_BYTES or h[6] not in (8, 16):
-        raise PlanError(f"plan: executor of {h[7]} bytes, alignment {h[6]}: not known to format {FORMAT_VERSION}")
+    if h[6] not in (8, 16):
+        raise PlanError(f"plan: alignment {h[6]}: not known to format {FORMAT_VERSION}")
     try:
         return _decode(_Reader(data, struct.unpack(f"<{len(data) // 4}I", data)), h)
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
@@ -262,7 +270,14 @@ def _decode(r: _Reader, h: tuple[int, ...]) -> Plan:
     consts = r.data[first["consts"] * 4 :][: count["consts"]]
     init = r.data[first["init"] * 4 :][: count["init"]]
     named = tuple(RamRegion(text(regions[i]), *regions[i + 1 : i + 3]) for i in range(0, len(regions), REGION_WORDS))
-    return Plan(h[5], h[6], tuple(buffers), tuple(symbol(i) for i in range(h[12])), tuple(entries), consts, init, named)
+    state = tuple(symbol(i) for i in range(h[12]))
+    plan = Plan(h[5], h[6], tuple(buffers), state, tuple(entries), consts, init, named)
+    if h[7] != plan.executor_bytes:
+        raise PlanError(
+            f"plan: {h[7]} bytes for the executor of {len(plan.regions)} regions, not {plan.executor_bytes}: "
+            "another lazydiff made it; compile the plan again"
+        )
+    return plan
 
 
 def _region_words(r: _Reader, h: tuple[int, ...]) -> tuple[int, ...]:

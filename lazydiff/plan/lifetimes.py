@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Entry, Kind, Plan, RamRegion
+from lazydiff.plan.model import Buffer, Entry, Kind, Plan, RamRegion, executor_bytes
 
 _ORDER = (Kind.PARAMS, Kind.STATE, Kind.IO, Kind.WORK)  # who is named where two share bytes
 
@@ -76,6 +76,11 @@ class EntryLives:
     lower_bound_bytes: int
     arena_bytes: int
     regions: tuple[RegionUse, ...]
+
+    @property
+    def executor_bytes(self) -> int:
+        """The runtime's bytes, at the start of the first region."""
+        return executor_bytes(len(self.regions))
 
     @property
     def top(self) -> int:
@@ -144,7 +149,7 @@ def entry_lives(plan: Plan, entry: Entry) -> EntryLives:
     lives = _lives(plan, entry)
     moments = _moments(entry)
     count = max(1, len(entry.steps))
-    live = _live_bytes(lives, count)
+    live = _live_bytes(lives, count, plan.executor_bytes)
     peak = max(range(count), key=lambda i: (live[i], -i))
     peak = moments[peak][0] if entry.steps else 0
     regions = _region_uses(plan, lives, peak)
@@ -162,7 +167,7 @@ def _bases(plan: Plan) -> list[int]:
 
 
 def _region_uses(plan: Plan, lives: Iterable[Life], peak: int) -> tuple[RegionUse, ...]:
-    ends, inside = [EXECUTOR_BYTES], [EXECUTOR_BYTES]
+    ends, inside = [plan.executor_bytes], [plan.executor_bytes]
     ends += [0] * (len(plan.regions) - 1)
     inside += [0] * (len(plan.regions) - 1)
     for life in lives:
@@ -173,16 +178,16 @@ def _region_uses(plan: Plan, lives: Iterable[Life], peak: int) -> tuple[RegionUs
     return tuple(RegionUse(*each) for each in zip(plan.regions, _bases(plan), ends, inside, strict=True))
 
 
-def _live_bytes(lives: Iterable[Life], count: int) -> list[int]:
+def _live_bytes(lives: Iterable[Life], count: int, executor: int) -> list[int]:
     """The bytes in use at each step, counted once however many values lie on them, the executor's included.
 
     RAM is cut where any value begins or ends; stepping through the entry, each piece counts the values that cover it.
     """
     lives = list(lives)
-    cuts = np.unique([0, EXECUTOR_BYTES, *(at for v in lives for at in (v.begin, v.end))])
+    cuts = np.unique([0, executor, *(at for v in lives for at in (v.begin, v.end))])
     sizes, cover = np.diff(cuts), np.zeros(len(cuts) - 1, np.int64)
     changes: list[list[tuple[int, slice]]] = [[] for _ in range(count + 1)]
-    changes[0].append((1, slice(0, int(np.searchsorted(cuts, EXECUTOR_BYTES)))))
+    changes[0].append((1, slice(0, int(np.searchsorted(cuts, executor)))))
     for life in lives:
         first, last = np.searchsorted(cuts, (life.begin, life.end)).tolist()
         changes[life.first].append((1, slice(first, last)))

@@ -11,7 +11,7 @@ from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from lazydiff.plan.lifetimes import EntryLives, Life, entry_lives, spans, union_bytes
-from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Kind, Plan
+from lazydiff.plan.model import Buffer, Kind, Plan
 from lazydiff.plan.show import number, op_of, wrapped
 
 _KEPT = "="  # parameters and state: there at every step, so one sign for all of them
@@ -41,9 +41,9 @@ def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[i
     row = lives.top / rows
     floors = {use.begin for use in lives.regions}  # nothing is joined across them
     spans: list[tuple[int, int]] = []
-    for begin, end in pairwise(sorted({EXECUTOR_BYTES, lives.top} | floors | edges)):
+    for begin, end in pairwise(sorted({lives.executor_bytes, lives.top} | floors | edges)):
         if (
-            begin > EXECUTOR_BYTES
+            begin > lives.executor_bytes
             and begin not in floors
             and max(end - begin, spans[-1][1] - spans[-1][0]) < row / 2
             and end - spans[-1][0] <= row
@@ -53,7 +53,7 @@ def _bands(lives: EntryLives, signs: dict[Life, str], rows: int) -> list[tuple[i
     bands: list[tuple[int, int, str]] = []
     for begin, end in spans:
         most = [0] * max(1, len(lives.entry.steps))
-        cells = ["#" if end <= EXECUTOR_BYTES else "."] * len(most)
+        cells = ["#" if end <= lives.executor_bytes else "."] * len(most)
         for life in sorted(lives.lives, key=lambda life: life.first):
             shared = min(end, life.end) - max(begin, life.begin)
             for step in range(life.first, life.last + 1 if shared > 0 else 0):
@@ -87,13 +87,15 @@ def memory_map(plan: Plan, entry: str, width: int = 100, rows: int = 20) -> str:
         base = max(use.begin for use in lives.regions if use.begin <= begin)
         lines += [f"{'':>9} {text}"] * (height - 1) + [f"{number(begin - base):>9} {text}"]
         lines += [f"{'':>9} {names[begin]:-<{len(text)}}"] if begin in names else []
-    return "\n".join([*lines, *wrapped(" " * 10, _explained(signs, {c for *_, b in bands for c in b}), max(60, width))])
+    return "\n".join(
+        [*lines, *wrapped(" " * 10, _explained(lives, signs, {c for *_, b in bands for c in b}), max(60, width))]
+    )
 
 
-def _explained(signs: dict[Life, str], drawn: set[str]) -> list[str]:
+def _explained(lives: EntryLives, signs: dict[Life, str], drawn: set[str]) -> list[str]:
     """The legend's words: a word per sign drawn, then how many values were too small to draw."""
     kept = union_bytes((x.begin, x.end) for x in signs if signs[x] == _KEPT)
-    words = [f"# executor {EXECUTOR_BYTES}", *([f"{_KEPT} params and state {number(kept)}"] if kept else [])]
+    words = [f"# executor {lives.executor_bytes}", *([f"{_KEPT} params and state {number(kept)}"] if kept else [])]
     small: dict[tuple[str, int], int] = {}
     for life in sorted(signs, key=lambda life: (life.buffer.kind != Kind.IO, life.first, life.begin)):
         word = f"{signs[life]} {life.name} {number(life.buffer.size_bytes)}"
@@ -192,7 +194,8 @@ def _panel(plan: Plan, lives: EntryLives, top: int, width: int) -> tuple[list[st
         y = y_of(byte)
         out.append(f'<line x1="{_LEFT}" y1="{_px(y)}" x2="{_px(x_of(count))}" y2="{_px(y)}" stroke="{stroke}"/>')
         out.append(_text(_LEFT - 8, y + 4, label, 11, _SOFT, ' text-anchor="end"'))
-    out += _box((x_of(0), x_of(count)), (y_of(EXECUTOR_BYTES), floor), "executor", "", f"executor: {EXECUTOR_BYTES} B")
+    executor = lives.executor_bytes
+    out += _box((x_of(0), x_of(count)), (y_of(executor), floor), "executor", "", f"executor: {executor} B")
     for life, (begin, end) in zip(lives.lives, spans(lives), strict=True):
         place = life.buffer
         facts = f"{life.name}: {number(place.size_bytes)} B {place.dtype.name}, {place.kind.name.lower()}"

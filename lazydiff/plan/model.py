@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 SEVERAL_REGIONS = 2  # the format version of plans whose regions of RAM have names
-EXECUTOR_BYTES = 64
 MAP = 1  # the number of the `map` kernel
 
 
@@ -47,6 +46,11 @@ class Region(IntEnum):
 
 
 RAM_REGIONS = (Region.RAM, Region.RAM2, Region.RAM3, Region.RAM4)
+
+
+def executor_bytes(regions: int) -> int:
+    """Bytes of the first of so many regions that the runtime takes (`lzd_model`): 32, and 8 for each further one."""
+    return 24 + 8 * regions
 
 
 class Kind(IntEnum):
@@ -191,6 +195,11 @@ class Plan:
     def regions(self) -> tuple[RamRegion, ...]:
         """The blocks of RAM that the plan runs in, in the order of Region: their bytes sum up to `ram_bytes`."""
         return self.named or (RamRegion("ram", self.ram_bytes, self.ram_bytes),)
+
+    @property
+    def executor_bytes(self) -> int:
+        """The bytes at the start of the first region that belong to the runtime."""
+        return executor_bytes(len(self.regions))
 
     @property
     def format(self) -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lazydiff.errors import BudgetError, PlanError
 from lazydiff.plan.lifetimes import entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES
 
 if TYPE_CHECKING:
     from lazydiff.plan.model import Plan
@@ -101,7 +100,7 @@ def peak(plan: Plan) -> Peak:
 
 def lower_bound(plan: Plan) -> int:
     """The most bytes that any entry needs at one step: no placement of these steps can be smaller."""
-    return max((entry_lives(plan, e).lower_bound_bytes for e in plan.entries), default=EXECUTOR_BYTES)
+    return max((entry_lives(plan, e).lower_bound_bytes for e in plan.entries), default=plan.executor_bytes)
 
 
 def sweep(plan: Plan, budgets: Sequence[Asked]) -> list[Swept]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lazydiff.plan.codec import encode
 from lazydiff.plan.lifetimes import EntryLives, RegionUse, entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES, Entry, Kind, Plan, Step, Symbol
+from lazydiff.plan.model import Entry, Kind, Plan, Step, Symbol
 from lazydiff.plan.report import Report, extra_percent
 from lazydiff.plan.segments import kept_states
 
@@ -29,7 +29,7 @@ def flash_bytes(plan: Plan) -> int:
 def by_kind(lives: EntryLives) -> dict[str, int]:
     """Bytes in RAM at the entry's peak, by kind; they sum to the contention lower bound (before rounding)."""
     found = dict.fromkeys(KINDS, 0)
-    found["executor"] = EXECUTOR_BYTES
+    found["executor"] = lives.executor_bytes
     for life, owned in lives.alive(lives.peak_step):
         found[life.buffer.kind.name.lower()] += owned
     return found
@@ -82,7 +82,7 @@ def report(plan: Plan) -> dict[str, object]:
     lives = [entry_lives(plan, entry) for entry in plan.entries]
     return {
         "ram_bytes": plan.ram_bytes,
-        "lower_bound_bytes": max((each.lower_bound_bytes for each in lives), default=EXECUTOR_BYTES),
+        "lower_bound_bytes": max((each.lower_bound_bytes for each in lives), default=plan.executor_bytes),
         "flash_bytes": flash_bytes(plan),
         "const_bytes": len(plan.consts),
         "init_bytes": len(plan.init),

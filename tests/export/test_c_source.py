@@ -173,7 +173,7 @@ def test_a_header_of_other_regions_does_not_compile(tmp_path: Path) -> None:
 
 
 def test_a_region_that_takes_another_ones_macro_is_refused(tmp_path: Path) -> None:
-    plan = small_plan(ram={"a": "8 KiB"})
+    plan = small_plan(ram={"a": "8 KiB", "b": 8})
     odd = dataclasses.replace(plan, named=(dataclasses.replace(plan.named[0], name="a b"), RamRegion("a_b", 8, 0)))
     with pytest.raises(ExportError, match="region 'a_b' and the size of region 'a b' both want the C macro"):
         ld.export_c(odd, tmp_path, name="iris")

@@ -4,7 +4,7 @@ import numpy as np
 
 from cases import every_case
 from lazydiff.dtypes import bits, f32, f64, i32, u8
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol, executor_bytes
 
 NORMAL, SUBNORMAL, SPECIAL = range(3)
 _F32 = [0, 0x80000000, 1, 0x80000001, 0x007FFFFF, 0x00800000, 0x7F7FFFFF, 0xFF7FFFFF]
@@ -66,7 +66,7 @@ def hashed(outputs):
 def one_plan():
     """A plan whose steps are the cases without bits, which are of a plan's inside alone; and those cases, in order."""
     cases = [c for c in every_case() if all(dtype is not bits for dtype, _, _ in c.operands)]
-    buffers, steps, inputs, outputs, offset = [], [], [], [], EXECUTOR_BYTES
+    buffers, steps, inputs, outputs, offset = [], [], [], [], executor_bytes(1)
     for case in cases:
         first = len(buffers)
         for k, (dtype, mode, elements) in enumerate(case.operands):

@@ -112,7 +112,7 @@ def test_it_says_which_of_two_entries_does_not_fit():
 def test_a_budget_below_parameters_and_state_is_proved_impossible():
     text = str(refusal(8000))
     kept = 2 * 4 * (32 * 24 + 24 * 10)
-    assert f"no plan can fit: parameters, state and the executor's 64 B alone are {kept + 64:,} B" in text
+    assert f"no plan can fit: parameters, state and the executor's 32 B alone are {kept + 32:,} B" in text
 
 
 def saved(text, what):
@@ -189,8 +189,8 @@ def test_a_plan_of_four_gib_is_refused_without_a_budget():
 
 
 def test_an_entry_of_one_node():
-    with pytest.raises(ld.BudgetError, match=r"`f` needs 80 B, ram= gives 70 B"):
-        ld.compile(f=ld.input("x", (3,)), ram=70)
+    with pytest.raises(ld.BudgetError, match=r"`f` needs 48 B, ram= gives 40 B"):
+        ld.compile(f=ld.input("x", (3,)), ram=40)
 
 
 def test_where_there_is_room_the_version_of_least_work_is_taken():

@@ -244,7 +244,7 @@ def test_a_step_touches_no_byte_outside_its_plan():
     reference.ram[~used] = 0xA5
     reference.run("train", x=np.ones((4, 4), np.float32), y=np.zeros(4, np.int32))
     assert (reference.ram[~used] == 0xA5).all()
-    assert used[64:].mean() > 0.95  # and the plan has no large holes
+    assert used[32:].mean() > 0.95  # and the plan has no large holes
 
 
 def test_a_session_takes_the_planned_bytes_and_keeps_to_them():
@@ -253,7 +253,7 @@ def test_a_session_takes_the_planned_bytes_and_keeps_to_them():
     ram = session._model.blocks[0]
     assert ram.nbytes == session.ram_bytes == plan.ram_bytes
     used = np.zeros(plan.ram_bytes, bool)
-    used[:64] = True  # the executor's
+    used[:32] = True  # the executor's
     for b in plan.buffers:
         if b.region == Region.RAM:
             used[b.offset : b.end] = True

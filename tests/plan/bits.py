@@ -5,7 +5,7 @@ import numpy as np
 import lazydiff as ld
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import EXECUTOR_BYTES, Check
+from lazydiff.plan.model import Check
 from lazydiff.run.native import extension
 
 
@@ -30,7 +30,7 @@ def results(plan):
     session, rng = ld.Session(plan), np.random.default_rng(7)
     blocks = session._model.blocks
     free = [np.ones(len(block), bool) for block in blocks]
-    free[0][:EXECUTOR_BYTES] = False
+    free[0][: plan.executor_bytes] = False
     for s in plan.state:
         b = plan.buffers[s.buffer]
         if b.region.in_ram:

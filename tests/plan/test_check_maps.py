@@ -11,7 +11,7 @@ from lazydiff.kernels.reduce import reduce_sum
 from lazydiff.kernels.scan import cumsum
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import encode
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol, executor_bytes
 from mutations import change, first, refused, with_buffer, with_step
 from small import classifier, convolution
 
@@ -204,7 +204,7 @@ def test_instructions_that_break_their_own_rules(plan):
 def packed(size_bytes=3, out_bytes=3, out=bits, offset=0, stride=1, copy=False):
     """17 floats stored as bits in buffer 1, these (from `offset` on) as bits or bools in 2, and 2 as floats in 3."""
     sizes = [(f32, 68), (bits, size_bytes), (out, out_bytes), (f32, 68)]
-    buffers, end = [], EXECUTOR_BYTES
+    buffers, end = [], executor_bytes(1)
     for n, (dtype, size) in enumerate(sizes):
         buffers.append(Buffer(Region.RAM, Kind.WORK if n % 3 else Kind.IO, dtype, end, size))
         end += -(-size // 8) * 8

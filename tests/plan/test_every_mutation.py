@@ -13,7 +13,7 @@ import pytest
 import lazydiff as ld
 from bits import results, verdict
 from lazydiff.examples import digits
-from lazydiff.plan.model import EXECUTOR_BYTES, Region
+from lazydiff.plan.model import Region
 from mutations import change, with_buffer
 from regions import halves
 from small import classifier, convolution, lookups
@@ -103,7 +103,7 @@ def test_every_life_cut_short(plan):
         for (b, (born, last)), (other, (start, _)) in permutations(known.items(), 2):
             if born < start < last:
                 place, size = plan.buffers[b], plan.buffers[other].size_bytes
-                low = EXECUTOR_BYTES if place.region == Region.RAM else 0
+                low = plan.executor_bytes if place.region == Region.RAM else 0
                 over += [(other, b, offset) for offset in {place.offset, max(low, place.end - size)}]
     assert len(over) > 50
     for other, b, offset in over[:: 1 + len(over) // 1000]:  # of the large plan, some of them

@@ -56,17 +56,17 @@ def rows(plan):
 
 CSV_OF_TINY = """\
 id,lower,upper,size,offset
-train:executor,0,8,64,0
-train:w,0,7,16,64
-train:w#2,7,8,16,64
-train:x,0,2,16,80
-train:product,0,3,16,96
-train:square,3,8,16,96
-train:loss,4,8,4,112
-infer:executor,8,10,64,0
-infer:w,8,10,16,64
-infer:x,8,10,16,80
-infer:infer,8,10,16,96
+train:executor,0,8,32,0
+train:w,0,7,16,32
+train:w#2,7,8,16,32
+train:x,0,2,16,48
+train:product,0,3,16,64
+train:square,3,8,16,64
+train:loss,4,8,4,80
+infer:executor,8,10,32,0
+infer:w,8,10,16,32
+infer:x,8,10,16,48
+infer:infer,8,10,16,64
 """
 
 
@@ -76,22 +76,22 @@ def test_the_csv_is_the_one_written_by_hand():
 
 CSV_OF_TINY_IN_TWO_REGIONS = """\
 id,lower,upper,size,offset,region
-train:executor,0,8,64,0,dtcm
-train:w,0,7,16,64,dtcm
-train:w#2,7,8,16,64,dtcm
-train:x,0,2,16,80,dtcm
-train:product,0,3,16,96,sram
-train:square,3,8,16,96,sram
-train:loss,4,8,4,112,sram
-infer:executor,8,10,64,0,dtcm
-infer:w,8,10,16,64,dtcm
-infer:x,8,10,16,80,dtcm
-infer:infer,8,10,16,96,sram
+train:executor,0,8,40,0,dtcm
+train:w,0,7,16,40,dtcm
+train:w#2,7,8,16,40,dtcm
+train:x,0,2,16,56,dtcm
+train:product,0,3,16,72,sram
+train:square,3,8,16,72,sram
+train:loss,4,8,4,88,sram
+infer:executor,8,10,40,0,dtcm
+infer:w,8,10,16,40,dtcm
+infer:x,8,10,16,56,dtcm
+infer:infer,8,10,16,72,sram
 """
 
 
 def test_the_csv_names_regions_and_counts_through_them():
-    assert to_csv(cut(tiny(), 96)) == CSV_OF_TINY_IN_TWO_REGIONS
+    assert to_csv(cut(tiny(), 64)) == CSV_OF_TINY_IN_TWO_REGIONS
 
 
 def test_the_csv_is_a_solution_at_the_capacity_of_the_plan(plan):
@@ -128,19 +128,19 @@ def test_names_with_commas_and_quotes_survive():
 
 
 def test_a_result_over_an_input_at_the_first_step_takes_over_in_the_middle():
-    buffers = (ram(Kind.IO, 64, 4), ram(Kind.IO, 64, 4))
+    buffers = (ram(Kind.IO, 32, 4), ram(Kind.IO, 32, 4))
     entry = Entry("f", (Symbol("x", 0, (4,)),), (Symbol("f", 1, (4,)),), (multiply(4, (0,), 1),))
-    plan = Plan(80, 8, buffers, (), (entry,), b"", b"")
+    plan = Plan(48, 8, buffers, (), (entry,), b"", b"")
     lives = entry_lives(plan, entry)
     assert {(v.name, span) for v, span in zip(lives.lives, spans(lives), strict=True)} == {("x", (0, 1)), ("f", (1, 2))}
 
 
 def test_a_tiled_update_takes_over_between_its_two_steps():
-    buffers = (ram(Kind.PARAMS, 64, 8), ram(Kind.IO, 96, 8), ram(Kind.WORK, 128, 4, "tile"), ram(Kind.PARAMS, 64, 8))
+    buffers = (ram(Kind.PARAMS, 32, 8), ram(Kind.IO, 64, 8), ram(Kind.WORK, 96, 4, "tile"), ram(Kind.PARAMS, 32, 8))
     product = Step(10, f32, (1, 1, 2), (1, 4, 2, 2, 0, 0), 2)
     steps = (product, multiply(8, (2, 0), 3, tile=0))
     entry = Entry("train", (Symbol("x", 1, (8,)),), (), steps, ((0, 3),))
-    plan = Plan(144, 8, buffers, (Symbol("w", 0, (8,), 0),), (entry,), b"", bytes(32))
+    plan = Plan(112, 8, buffers, (Symbol("w", 0, (8,), 0),), (entry,), b"", bytes(32))
     lives = entry_lives(plan, entry)
     found = {(v.name, v.is_new): span for v, span in zip(lives.lives, spans(lives), strict=True)}
     assert (found["w", False], found["w", True]) == ((0, 2), (2, 4))
@@ -261,7 +261,7 @@ def test_the_svg_has_a_rectangle_per_value_at_its_place_and_time(plan):
         lives = entry_lives(plan, entry)
         executor, *mine = boxes[: len(lives.lives) + 1]
         boxes = boxes[len(lives.lives) + 1 :]
-        assert executor.find(f"{SVG}title").text == "executor: 64 B"
+        assert executor.find(f"{SVG}title").text == f"executor: {plan.executor_bytes} B"
         for box, life, (begin, end) in zip(mine, lives.lives, spans(lives), strict=True):
             where = f" of {plan.regions[life.buffer.region.number].name}" if plan.named else ""
             first, last = life.buffer.offset, life.buffer.end - 1

@@ -11,7 +11,7 @@ from bits import results, verdict
 from lazydiff.examples import digits
 from lazydiff.plan.check import check
 from lazydiff.plan.codec import HEADER_WORDS, checksum, decode, encode
-from lazydiff.plan.model import EXECUTOR_BYTES, RAM_REGIONS, Region
+from lazydiff.plan.model import RAM_REGIONS, Region, executor_bytes
 from lazydiff.run.native import extension
 from lazydiff.run.reference import Reference
 from mutations import change, refused, with_buffer
@@ -23,7 +23,7 @@ PLANS = {f.__name__: f for f in (classifier, convolution, lookups)} | {"digits":
 
 def planned(whole):
     """The same entries for two regions, the first of which holds about a third."""
-    return whole.report.again({"dtcm": whole.ram_bytes // 24 * 8 + EXECUTOR_BYTES, "sram": whole.ram_bytes})
+    return whole.report.again({"dtcm": whole.ram_bytes // 24 * 8 + executor_bytes(2), "sram": whole.ram_bytes})
 
 
 @pytest.fixture(scope="module", params=PLANS.values(), ids=PLANS)
@@ -124,7 +124,7 @@ def test_a_table_of_regions_that_can_not_be(plan):
     refused(with_regions(plan, used_bytes={0: used[0] - 8}), "bytes together")
     refused(with_regions(plan, used_bytes={1: used[1] + 8}, size_bytes={1: used[1] + 8}), "bytes together")
     refused(with_regions(plan, size_bytes={1: used[1] - 1}), "can't be")
-    shifted = {0: EXECUTOR_BYTES - 8, 1: used[1] + used[0] - EXECUTOR_BYTES + 8}
+    shifted = {0: executor_bytes(2) - 8, 1: used[1] + used[0] - executor_bytes(2) + 8}
     refused(with_regions(plan, used_bytes=shifted, size_bytes={1: plan.ram_bytes}), "do not hold the executor")
     refused(change(plan, ram_bytes=plan.ram_bytes + 8), "bytes together")
 

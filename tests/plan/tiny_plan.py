@@ -25,12 +25,12 @@ W, X, H, H2, LOSS, W_NEW = range(6)
 def tiny():
     """w *= (x * w)^2, loss = sum((x * w)^2): the square lies in place of the product, the new w in place of w."""
     buffers = (
-        ram(Kind.PARAMS, 64, 4),
-        ram(Kind.IO, 80, 4),
-        ram(Kind.WORK, 96, 4, "product"),
-        ram(Kind.WORK, 96, 4, "square"),
-        ram(Kind.IO, 112, 1),
-        ram(Kind.PARAMS, 64, 4),
+        ram(Kind.PARAMS, 32, 4),
+        ram(Kind.IO, 48, 4),
+        ram(Kind.WORK, 64, 4, "product"),
+        ram(Kind.WORK, 64, 4, "square"),
+        ram(Kind.IO, 80, 1),
+        ram(Kind.PARAMS, 32, 4),
     )
     steps = (
         multiply(4, (X, W), H, label="x * w", source="tiny.py:3"),
@@ -41,4 +41,4 @@ def tiny():
     x, loss = Symbol("x", X, (4,)), Symbol("loss", LOSS, ())
     train = Entry("train", (x,), (loss,), steps, ((W, W_NEW),))
     infer = Entry("infer", (x,), (Symbol("infer", H, (4,)),), steps[:1])
-    return Plan(120, 8, buffers, (Symbol("w", W, (4,), 0),), (train, infer), b"", bytes(16))
+    return Plan(88, 8, buffers, (Symbol("w", W, (4,), 0),), (train, infer), b"", bytes(16))

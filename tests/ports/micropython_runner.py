@@ -13,7 +13,7 @@ import numpy as np
 from lazydiff.dtypes import Dtype, f32
 from lazydiff.kernels.program import Program
 from lazydiff.plan.check import check
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import MAP, Buffer, Entry, Kind, Plan, Region, Step, Symbol, executor_bytes
 from lazydiff.run.reference import Reference
 from tools_needed import missing, require
 
@@ -81,7 +81,7 @@ class Builder:
         self.inputs: list[Symbol] = []
         self.outputs: list[Symbol] = []
         self.data: dict[str, np.ndarray] = {}
-        self.end = EXECUTOR_BYTES
+        self.end = executor_bytes(1)
 
     def buffer(self, count: int, dtype: Dtype | None = None) -> int:
         size = (dtype or self.dtype).size_bytes(count)

@@ -7,7 +7,7 @@ import numpy as np
 from lazydiff.dtypes import f32, i32
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
-from lazydiff.plan.model import EXECUTOR_BYTES, Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol
+from lazydiff.plan.model import Buffer, Check, Entry, Kind, Plan, Region, Step, Symbol, executor_bytes
 
 W0 = np.arange(6, dtype=np.float32).reshape(3, 2)
 _MAP, _SUM, _MATMUL_NN = 1, 2, 10
@@ -17,7 +17,7 @@ def small_plan() -> Plan:
     """Entries: `train(x, y)` -> loss, w changes; `infer(x)` -> (2, 2); `both(x, scale)` -> a dict of two."""
 
     def ram(kind: Kind, offset: int, size_bytes: int, dtype=f32) -> Buffer:
-        return Buffer(Region.RAM, kind, dtype, EXECUTOR_BYTES + offset, size_bytes)
+        return Buffer(Region.RAM, kind, dtype, executor_bytes(1) + offset, size_bytes)
 
     w, x, y, product, total, w_new, scale = range(7)
     quarter, scaled = 7, 8
@@ -56,7 +56,7 @@ def small_plan() -> Plan:
         (matmul, add_up, elementwise("multiply", 4, product, scale, scaled)),
     )
     return Plan(
-        ram_bytes=EXECUTOR_BYTES + 96,
+        ram_bytes=executor_bytes(1) + 96,
         align=16,
         buffers=buffers,
         state=(Symbol("w", w, (3, 2), init=0),),

@@ -11,7 +11,7 @@ import lazydiff as ld
 from bench.networks import resnet8
 from lazydiff.examples import digits, maml, pinn
 from lazydiff.plan.lifetimes import entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES, MAP, Check, Region
+from lazydiff.plan.model import MAP, Check, Region
 from lazydiff.run import native
 from small import classifier, convolution, lookups
 
@@ -58,7 +58,7 @@ def test_a_step_touches_the_planned_bytes_and_no_others(plan):
     session = ld.Session(plan)
     ram = session._model.blocks[0]
     state = ranges(plan, [s.buffer for s in plan.state])
-    executor = np.arange(plan.ram_bytes) < EXECUTOR_BYTES
+    executor = np.arange(plan.ram_bytes) < plan.executor_bytes
     reached = 0
     for entry in plan.entries:
         touched = np.zeros(plan.ram_bytes, bool)

@@ -10,8 +10,8 @@
 /* What the planner counted; a header of another export does not compile with this file. */
 typedef char @{name}_ram_is_what_the_planner_said[@{prefix}_RAM_BYTES == @{ram_bytes}u ? 1 : -1];
 @{ram_checks}typedef char @{name}_plan_is_what_the_planner_wrote[@{prefix}_PLAN_BYTES == @{plan_bytes}u ? 1 : -1];
-typedef char @{name}_model_fits_its_place[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES ? 1 : -1];
-typedef char @{name}_executor_is_what_the_planner_said[LZD_EXECUTOR_BYTES == @{executor_bytes}u ? 1 : -1];
+typedef char @{name}_model_fits_its_place[sizeof(lzd_model) <= @{executor_bytes}u ? 1 : -1];
+typedef char @{name}_executor_is_what_the_planner_said[LZD_EXECUTOR_BYTES(@{n_regions}u) == @{executor_bytes}u ? 1 : -1];
 
 @{ram_defined}
 LZD_ALIGNED const uint32_t @{name}_plan[@{prefix}_PLAN_BYTES / 4u] = {

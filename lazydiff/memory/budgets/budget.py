@@ -8,7 +8,7 @@ from lazydiff.errors import BudgetError
 from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.budgets.remedies import remedies
 from lazydiff.plan.lifetimes import EntryLives, entry_lives
-from lazydiff.plan.model import EXECUTOR_BYTES, Plan
+from lazydiff.plan.model import Plan
 
 
 def require_fit(
@@ -55,8 +55,10 @@ def require_fit(
             f"  peak at step {at + 1} of {len(worst.entry.steps)}: {step.label or step.declared.name}"
             f"{f' ({step.source})' if step.source else ''}   alive: {', '.join([*alive[:6], *rest])}"
         )
-    if not proof and EXECUTOR_BYTES + kept > ram.total:
-        proof = f"parameters, state and the executor's {EXECUTOR_BYTES} B alone are {EXECUTOR_BYTES + kept:,} B"
+    if not proof and plan.executor_bytes + kept > ram.total:
+        proof = (
+            f"parameters, state and the executor's {plan.executor_bytes} B alone are {plan.executor_bytes + kept:,} B"
+        )
     if proof:
         lines.append(f"  no plan can fit: {proof}")
     elif searched:

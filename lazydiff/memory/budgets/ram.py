@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from lazydiff.errors import GraphError
 from lazydiff.memory.budgets.boards import BOARDS, REGIONS
-from lazydiff.plan.model import EXECUTOR_BYTES, RAM_REGIONS, Plan, RamRegion
+from lazydiff.plan.model import RAM_REGIONS, Plan, RamRegion, executor_bytes
 from lazydiff.plan.report import Asked
 
 LIMIT = 2**32  # a plan's offsets have 32 bits
@@ -38,6 +38,11 @@ class Ram:
         return sum(self.sizes)
 
     @property
+    def executor_bytes(self) -> int:
+        """The runtime's bytes, at the start of the first region."""
+        return executor_bytes(len(self.sizes))
+
+    @property
     def by_name(self) -> dict[str, int]:
         """Bytes by region; empty for one block without a name."""
         return dict(zip(self.names, self.sizes, strict=True)) if self.names else {}
@@ -45,7 +50,7 @@ class Ram:
     def rooms(self) -> list[int]:
         """Bytes by region for what the plan places, a multiple of 8: without the executor's."""
         first, *rest = (size // 8 * 8 for size in self.sizes)
-        return [first - EXECUTOR_BYTES, *rest]
+        return [first - self.executor_bytes, *rest]
 
     def missing(self, plan: Plan) -> int:
         """By how many bytes a plan exceeds its regions; 0 or less if it fits."""
@@ -86,8 +91,9 @@ def parse_ram(ram: Asked) -> Ram:
         except GraphError as error:
             problems.append(f"region {name!r}: {error}")
     found = [size or 0 for size in sizes.values()]
-    if not problems and found[0] < EXECUTOR_BYTES:
-        problems.append(f"region {next(iter(sizes))!r} is the first and holds the executor's {EXECUTOR_BYTES} bytes")
+    executor = executor_bytes(len(found))
+    if not problems and found[0] < executor:
+        problems.append(f"region {next(iter(sizes))!r} is the first and holds the executor's {executor} bytes")
     if not problems and sum(found) >= LIMIT:
         problems.append("4 GiB or more together; a plan has less")
     if problems:

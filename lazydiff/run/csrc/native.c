@@ -1908,13 +1908,6 @@ static int _cffi_const_LZD_ERROR_SIMD(unsigned long long *o)
   return n;
 }
 
-static int _cffi_const_LZD_EXECUTOR_BYTES(unsigned long long *o)
-{
-  int n = (LZD_EXECUTOR_BYTES) <= 0;
-  *o = (unsigned long long)((LZD_EXECUTOR_BYTES) | 0);  /* check that LZD_EXECUTOR_BYTES is an integer */
-  return n;
-}
-
 static int _cffi_const_LZD_FORMAT_SEVERAL_REGIONS(unsigned long long *o)
 {
   int n = (LZD_FORMAT_SEVERAL_REGIONS) <= 0;
@@ -2014,7 +2007,6 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "LZD_ERROR_INPUT_FINITE", (void *)_cffi_const_LZD_ERROR_INPUT_FINITE, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_ERROR_INPUT_RANGE", (void *)_cffi_const_LZD_ERROR_INPUT_RANGE, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_ERROR_SIMD", (void *)_cffi_const_LZD_ERROR_SIMD, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
-  { "LZD_EXECUTOR_BYTES", (void *)_cffi_const_LZD_EXECUTOR_BYTES, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_FORMAT_SEVERAL_REGIONS", (void *)_cffi_const_LZD_FORMAT_SEVERAL_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_FORMAT_VERSION", (void *)_cffi_const_LZD_FORMAT_VERSION, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
   { "LZD_MAX_REGIONS", (void *)_cffi_const_LZD_MAX_REGIONS, _CFFI_OP(_CFFI_OP_CONSTANT_INT, -1), (void *)0 },
@@ -2126,7 +2118,7 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  32,  /* num_globals */
+  31,  /* num_globals */
   4,  /* num_struct_unions */
   0,  /* num_enums */
   4,  /* num_typenames */

@@ -101,10 +101,11 @@ class Plan:
         self.data = data = self.read(0, tables)
         self.ram_bytes, self.align, self.executor_bytes = _words(data, 20, 3)
         need(self.align in (8, 16), "header", "align is %d" % self.align)
-        need(self.executor_bytes == 64, "header", "executor_bytes is %d" % self.executor_bytes)
-        need(64 <= self.ram_bytes < 0x40000000, "header", "ram_bytes is %d" % self.ram_bytes)
+        need(self.executor_bytes <= self.ram_bytes < 0x40000000, "header", "ram_bytes is %d" % self.ram_bytes)
         self.sections = {}
         table, last = self._region_table()
+        executor = 24 + 8 * (len(table) or 1)
+        need(self.executor_bytes == executor, "header", "executor_bytes is %d" % self.executor_bytes)
         for word, unit, name in _SECTIONS:
             at, count = _words(data, 4 * word, 2)
             need(at % 8 == 0 and at >= last, "section " + name, "begins at %d" % at)
@@ -228,7 +229,7 @@ class Plan:
         item = ITEMSIZE[dtype]
         need(size and size % item == 0 and offset % item == 0, where, "offset or size is no multiple of the itemsize")
         need(size <= (1 << 28 if dtype == 7 else 1 << 31), where, "more than 2**31 bytes or elements")
-        need(region or offset >= 64, where, "lies in the executor's bytes")
+        need(region or offset >= self.executor_bytes, where, "lies in the executor's bytes")
         end = self.regions[_RAM.index(region)][1] if in_ram else (self.sections["consts"][1], NONE)[region - 1]
         need(offset + size <= end and (region != 2 or not offset), where, "ends outside its region")
         return region, kind, dtype, offset, size

@@ -14,7 +14,7 @@ from functools import partial
 
 import lazydiff as ld
 from lazydiff.frontend.training import Step
-from lazydiff.plan.model import EXECUTOR_BYTES, Region
+from lazydiff.plan.model import Region
 from tools.bench.planner import nets
 from tools.bench.workloads.counting import counted
 from tools.bench.workloads.definitions import ALL
@@ -36,7 +36,7 @@ HALVES: dict[str, Callable[[], Step]] = {
 def fixed_bytes(plan: ld.Plan) -> int:
     """The executor's bytes, parameters, state and the inputs."""
     kept = [plan.buffers[s.buffer] for s in (*plan.state, *plan.entries[0].inputs)]
-    return EXECUTOR_BYTES + sum(b.size_bytes for b in kept if b.region == Region.RAM)
+    return plan.executor_bytes + sum(b.size_bytes for b in kept if b.region == Region.RAM)
 
 
 def activations(plan: ld.Plan) -> int:
