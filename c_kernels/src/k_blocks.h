@@ -1,23 +1,19 @@
 /* Blocks of sums whose numbers stay in the registers of a small core: four rows by four columns, one by four, one by sixteen. */
+#include "k_four.h"
 #include "k_sums.h"
 #include "k_vector.h"
 
-/* Four numbers in one instruction, which compilers do not find. */
-#if !LZD_T_IS_F64 && defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP)
-#define LOAD_FOUR(to, from, first, second, third, last) \
+/* Four numbers, the pointer moving on, in registers that keep no sums. */
+#define LOW(to, from) \
     do { \
-        register T q0 __asm(#first), q1 __asm(#second), q2 __asm(#third), q3 __asm(#last); \
-        __asm("vldmia %4, {" #first "-" #last "}" \
-              : "=t"(q0), "=t"(q1), "=t"(q2), "=t"(q3) \
-              : "r"(from), "m"(*(const T(*)[4])(from))); \
-        (to)[0] = q0, (to)[1] = q1, (to)[2] = q2, (to)[3] = q3; \
+        TAKE_FOUR(from, t0, t1, t2, t3, s16, s17, s18, s19); \
+        (to)[0] = t0, (to)[1] = t1, (to)[2] = t2, (to)[3] = t3; \
     } while (0)
-#else
-#define LOAD_FOUR(to, from, first, second, third, last) \
-    ((to)[0] = (from)[0], (to)[1] = (from)[1], (to)[2] = (from)[2], (to)[3] = (from)[3])
-#endif
-#define LOW(to, from) LOAD_FOUR(to, from, s16, s17, s18, s19)
-#define HIGH(to, from) LOAD_FOUR(to, from, s20, s21, s22, s23)
+#define HIGH(to, from) \
+    do { \
+        TAKE_FOUR(from, t0, t1, t2, t3, s20, s21, s22, s23); \
+        (to)[0] = t0, (to)[1] = t1, (to)[2] = t2, (to)[3] = t3; \
+    } while (0)
 
 LZD_INLINE void add_row(T *sum, T a, const T *b)
 {
@@ -31,11 +27,12 @@ LZD_INLINE void add_run(T *sum, const T *a, const T *b, const sums *s, uint32_t 
 {
     const T *p[4] = {a, a + s->a_row, a + 2 * s->a_row, a + 3 * s->a_row};
     const T *q[4] = {b, b + s->b_column, b + 2 * s->b_column, b + 3 * s->b_column};
+    const ptrdiff_t a_step = s->a_step, a_on = a_step - 4, b_on = s->b_step - (columns == 1u ? 0 : STEP(columns));
     for (uint32_t k = s->terms; k != 0u; k--) {
         T x[4], w[4];
         if (columns == 1u) {
             sum[0] = FMA(*p[0], *q[0], sum[0]);
-            p[0] += s->a_step, q[0] += s->b_step;
+            p[0] += a_step, q[0] += b_on;
             continue;
         }
         if (how == ACROSS) {
@@ -48,34 +45,34 @@ LZD_INLINE void add_run(T *sum, const T *a, const T *b, const sums *s, uint32_t 
         if (how == OWN) {
             UNROLL for (uint32_t r = 0; r < rows; r++) {
                 HIGH(x, p[r]);
-                p[r] += s->a_step;
+                p[r] += a_on;
                 UNROLL for (uint32_t j = 0; j < 4u; j++) {
                     sum[4u * r + j] = FMA(x[j], w[j], sum[4u * r + j]);
                 }
             }
         } else if (how == PACKED && rows > 1u) {
             HIGH(x, p[0]);
-            p[0] += s->a_step;
+            p[0] += a_on;
             UNROLL for (uint32_t r = 0; r < rows; r++) {
                 add_row(sum + 4u * r, x[r], w);
             }
         } else {
             UNROLL for (uint32_t r = 0; r < rows; r++) {
                 x[r] = *p[r];
-                p[r] += rows > 1u || how == ACROSS ? 1 : s->a_step;
+                p[r] += rows > 1u || how == ACROSS ? 1 : a_step;
                 add_row(sum + 4u * r, x[r], w);
             }
         }
         if (columns == 16u) {
-            HIGH(w, q[0] + 4);
+            HIGH(w, q[0]);
             add_row(sum + 4, x[0], w);
-            LOW(w, q[0] + 8);
+            LOW(w, q[0]);
             add_row(sum + 8, x[0], w);
-            HIGH(w, q[0] + 12);
+            HIGH(w, q[0]);
             add_row(sum + 12, x[0], w);
         }
         if (how != ACROSS) {
-            q[0] += s->b_step;
+            q[0] += b_on;
         }
     }
 }

@@ -49,7 +49,7 @@ static void sum_rows(T *out, const T *x, uint32_t rows, uint32_t columns, bool f
             a = out[i], b = out[i + 1u], c = out[i + 2u], d = out[i + 3u];
         }
         for (uint32_t r = rows; r != 0u; r--, from += columns - 4u) {
-            TAKE_A(from, first, second, third, last);
+            TAKE_4A(from, first, second, third, last);
             a += first, b += second, c += third, d += last;
         }
         out[i] = a, out[i + 1u] = b, out[i + 2u] = c, out[i + 3u] = d;

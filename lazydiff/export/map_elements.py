@@ -10,7 +10,9 @@ from lazydiff.kernels.opcodes import OPCODES, Opcode
 
 TOGETHER = 4  # elements loaded, computed and stored together: a load waits for none of the stores before it
 _CHEAP = 6  # instructions of a program whose loop is written out
+_SHORT = 2  # those of one whose loop is written out twice as long
 _PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
+_ONE = {"add", "subtract", "multiply", "neg", "abs", "fma"}  # each one instruction of a floating-point unit
 TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
 _LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
 
@@ -26,8 +28,11 @@ def step_of(form: Form, most: int) -> int:
         return 1
     if form.whole_bytes:
         return 8
-    cheap = len(form.code) <= _CHEAP and not any(is_function(OPCODES[i.opcode]) for i in form.code)
-    return TOGETHER if cheap and form.dtype == f32 else 1
+    codes = [OPCODES[i.opcode] for i in form.code]
+    if form.dtype != f32 or len(codes) > _CHEAP or any(map(is_function, codes)):
+        return 1
+    short = len(codes) <= _SHORT and all(code.name in _ONE for code in codes)
+    return 2 * TOGETHER if short else TOGETHER
 
 
 def cast(value: str, source: Dtype) -> str:

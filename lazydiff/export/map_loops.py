@@ -20,7 +20,9 @@ class _Writer:
     def __init__(self, form: Form, step: int) -> None:
         self.form, self.step = form, step
         self.n_in = len(form.inputs)
-        self.four = self.registers() if step > 1 and form.dtype == f32 else {}
+        self.whole = form.whole_bytes and step > 1
+        self.together = TOGETHER if self.whole else step
+        self.block = self.registers() if step > 1 and form.dtype == f32 else {}
         self.lines: list[str] = []
         self.indent = 1
 
@@ -28,7 +30,7 @@ class _Writer:
         self.lines.append("    " * self.indent + text)
 
     def registers(self) -> dict[int, str]:
-        """By slot, what is loaded or stored four at a time, and in which registers (k_four.h): A, B or C.
+        """By slot, what is loaded or stored a block at a time, and in which registers (k_four.h): A, B or C.
 
         What takes up an argument's registers, as an fma does its last one's, is stored from there.
         """
@@ -91,13 +93,13 @@ class _Writer:
         return f"get_bit(a{number}, i{number} + {far})" if item.dtype is bits else f"a{number}[{far}]"
 
     def values(self, first: int, count: int, whole: bool) -> None:
-        """Elements first .. first + count - 1: all loaded, then all computed, then all stored."""
+        block = self.block if count == self.together else {}
         names: list[dict[int, str]] = [{} for _ in range(count)]
-        four = self.four if count == TOGETHER else {}
+        block = self.block if count == self.together else {}
         for k, item in enumerate(self.form.inputs):
-            if k in four:
+            if k in block:
                 listed = [f"x{k}_{first + q}" for q in range(count)]
-                self.put(f"TAKE_{four[k]}(a{k}, {', '.join(listed)});")
+                self.put(f"TAKE_{count}{block[k]}(a{k}, {', '.join(listed)});")
                 for q in range(count):
                     names[q][k] = listed[q]
                 continue
@@ -112,9 +114,9 @@ class _Writer:
             for n in range(len(self.form.code)):
                 self.instruction(names[q], n, f"{first + q}")
         for k, dtype in enumerate(self.form.outputs):
-            if self.n_in + k in four:
+            if self.n_in + k in block:
                 listed = [names[q][self.n_in + k] for q in range(count)]
-                self.put(f"PUT_{four[self.n_in + k]}(d{k}, {', '.join(listed)});")
+                self.put(f"PUT_{count}{block[self.n_in + k]}(d{k}, {', '.join(listed)});")
                 continue
             for q in range(count):
                 value = names[q][self.n_in + k]
@@ -154,23 +156,24 @@ class _Writer:
 
     def advance(self, count: int) -> None:
         """Move every place on by so many elements."""
-        four = self.four if count > 1 else {}
+        block = self.block if count > 1 else {}
         for k, item in enumerate(self.form.inputs):
-            if not item.steady and k not in four:
+            if not item.steady and k not in block:
                 by = f"{count}" if item.inner != 2 and not item.window else f"{count} * s{k}" if count > 1 else f"s{k}"
                 self.put(f"{'i' if item.dtype is bits else 'a'}{k} += {by};")
         for k, dtype in enumerate(self.form.outputs):
-            if self.n_in + k in four:
+            if self.n_in + k in block:
                 continue
             self.put(f"{'o' if dtype is bits else 'd'}{k} += {count}{'u' if dtype is bits else ''};")
 
     def loops(self) -> None:
         """Over n elements of a row."""
-        if self.step == 8:
+        if self.whole:
             self.loop_of_bytes()
             return
         if self.step > 1:
-            self.loop(self.step, f"for (; n >= {self.step}u; n -= {self.step}u) {{")
+            self.loop(self.step, f"for (uint32_t k = n / {self.step}u; k != 0u; k--) {{")
+            self.put(f"n %= {self.step}u;")
         self.loop(1, "for (; n != 0u; n--) {")
 
     def loop(self, count: int, head: str) -> None:

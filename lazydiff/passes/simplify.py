@@ -1,9 +1,10 @@
 """Graph -> graph: each row rewrites one node whose inputs are already simple; values keep every bit.
 
-But for one row, `sum`, which is the same for every way to compute an entry."""
+But for two, which are the same for every way to compute an entry: a `sum` and a step along an outer product."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from lazydiff.graph.node import Tensor, apply, call, constant
 from lazydiff.graph.rebuild import rebuild, same
-from lazydiff.graph.walk import base, number
+from lazydiff.graph.walk import base, is_zero, number
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.ops.moves import flip, slices, zero_pad
 
@@ -71,6 +72,18 @@ def _outer_product(n: Tensor) -> Tensor | None:
         return None
     zero = constant(np.zeros((), n.dtype.numpy))
     return call("fma", *(call("broadcast_to", x, n.shape) for x in (*n.inputs, zero)))  # +0 + a b: a product's bits
+
+
+@row("fma")
+def _step_along_outer_product(n: Tensor) -> Tensor | None:
+    """w + c * (+0 + a b), c one number: w + (c a) b, where c a is computed once for a row. Rounded as often, elsewhere."""
+    c, product, w = n.inputs
+    if product.op.name != "fma" or base(c).shape != () or not is_zero(product.inputs[2]):
+        return None
+    a, b, _ = product.inputs
+    if a.op.name != "broadcast_to" or a.inputs[0].shape[-1:] != (1,):
+        return None  # c a would be no column
+    return call("fma", call("multiply", c, a), b, w)
 
 
 @row("reshape")
@@ -191,6 +204,16 @@ def _sum_of_pool_scatter(n: Tensor) -> Tensor | None:
         return None
     ct, index = spread.inputs
     return apply("sum", ct, axes=(0, 1, 2)) if index.op.name == "max_pool_index" else None  # each window has a winner
+
+
+@row("sum")
+def _sum_of_one(n: Tensor) -> Tensor | None:
+    """A sum over axes of one element is elementwise: it fuses with its readers."""
+    (x,) = n.inputs
+    if not n.dtype.is_float or math.prod(x.shape) != math.prod(n.shape):
+        return None
+    zero = call("broadcast_to", constant(np.zeros((), n.dtype.numpy)), n.shape)
+    return call("add", call("reshape", x, n.shape), zero)  # -0 becomes 0, as in a sum
 
 
 @row("stop_gradient", "custom", "no_derivative")

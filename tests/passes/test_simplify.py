@@ -11,6 +11,7 @@ from lazydiff.passes.simplify import simplify
 x, box = ld.input("x", (2, 3)), ld.input("box", (2, 3, 4))
 image = ld.input("image", (1, 4, 4, 1))
 wide = ld.input("wide", (1, 64))
+steps = ld.input("steps", (6, 64))
 pooled = ld.max_pool2d(image, 2)
 ROWS = {
     "a slice of everything": (lambda: x[:, 0:3], lambda: x),
@@ -86,6 +87,23 @@ ROWS = {
         lambda: x.reshape(3, 2) @ x.reshape(2, 3),
         lambda: x.reshape(3, 2) @ x.reshape(2, 3),
     ),
+    "a step along a product over one term, whose column takes the number": (
+        lambda: ld.fma(-0.5, x.reshape(6, 1) @ wide, steps),
+        lambda: ld.fma(ld.broadcast_to(ld.constant(-0.5), (6, 64)) * x.reshape(6, 1), wide, steps),
+    ),
+    "kept: a step along a product that is no column by a row": (
+        lambda: ld.fma(-0.5, ld.fma(steps, wide, 0.0), steps),
+        lambda: ld.fma(-0.5, ld.fma(steps, wide, 0.0), steps),
+    ),
+    "kept: a step of which each element has a length of its own": (
+        lambda: ld.fma(steps, x.reshape(6, 1) @ wide, steps),
+        lambda: ld.fma(steps, ld.fma(x.reshape(6, 1), wide, ld.broadcast_to(ld.constant(np.float32(0)), (6, 64))), steps),
+    ),
+    "a sum over an axis of one": (
+        lambda: wide.sum(0),
+        lambda: wide.reshape(64) + ld.broadcast_to(ld.constant(0.0), (64,)),
+    ),
+    "kept: a sum over two": (lambda: x.sum(0), lambda: x.sum(0)),
     "the sum over pixels of what a pooling spread": (
         lambda: ld.vjp([pooled], [image], [pooled * 2])[0].sum((0, 1, 2)),
         lambda: (pooled * 2).sum((0, 1, 2)),

@@ -59,13 +59,14 @@ def multiply_adds(step: Step) -> int:
 
 
 def _outer_products(program: Program) -> int:
-    """Elements of a map's products of a column by a row, as passes/simplify.py writes them: an fma onto 0."""
-    moves = [{d for d, stride in enumerate(i.strides) if stride and program.dims[d] > 1} for i in program.inputs]
+    """Elements of a map's products of a column by a row, as passes/simplify.py writes them: each an fma."""
+    along = [{d for d, stride in enumerate(i.strides) if stride and program.dims[d] > 1} for i in program.inputs]
+    moves = dict(enumerate(along))
     found = 0
     for i in program.instructions:
-        if i.opcode == BY_NAME["fma"].number and max(i.a, i.b) < len(moves):
-            a, b = moves[i.a], moves[i.b]
-            found += bool(a and b and not a & b)
+        a, b = (moves[slot] for slot in (i.a, i.b)) if i.opcode == BY_NAME["fma"].number else (set(), set())
+        found += bool(a and b and not a & b)
+        moves[i.dst] = set().union(*(moves[slot] for slot in i.arguments))
     return found * program.elements
 
 
