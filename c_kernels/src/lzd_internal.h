@@ -63,11 +63,20 @@ const lzd_kernel *lzd_best_kernels(void); /* lzd_builds.c: the table of the fast
 
 /* One step made ready: its function, operands, attributes and rows. */
 typedef struct lzd_ready {
-    void **p;
-    lzd_kernel_fn run;
+    void *const *p;
+    lzd_kernel_fn run; /* NULL in a table of an export: the steps that begin at attrs run together, and are made ready then */
     const uint32_t *attrs;
     uint32_t rows;
 } lzd_ready;
+
+/* The steps of the one plan of an export, made ready for its array of RAM (lazydiff/export/c_ready.py). Of others, nothing. */
+typedef struct lzd_laid {
+    const uint32_t *plan;
+    const void *ram;
+    const lzd_ready *steps; /* of all entries */
+    const uint16_t *first;  /* by entry; and behind the last */
+} lzd_laid;
+extern const lzd_laid LZD_NAMED(lzd_laid_plan);
 
 #if LZD_THREADS /* lzd_threads.c */
 /* Run a step, or a tiled one with the map behind it, on all threads of the model; false if it is to be run here. */

@@ -124,12 +124,12 @@ typedef struct places {
 } places;
 
 /* Returns the step behind it. This is what a step costs beside its kernel, so it divides nothing and calls nothing. */
-static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, lzd_ready *r)
+static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, void **p, lzd_ready *r)
 {
     const uint32_t number = step[0] & 0xFFFFu, n_attrs = step[1] >> 16, *const buffers = at->buffers;
     const lzd_kernel *kernel = at->kernels + lzd_kernel_at[number];
     const uint32_t *operand = step + STEP_HEAD, *const v = operand + (step[1] & 0xFFFFu);
-    void **p = r->p;
+    r->p = p;
     r->run = step[0] >> 16 == F64 ? kernel->f64 : kernel->f32;
     r->attrs = v;
     do {
@@ -149,18 +149,18 @@ static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step,
 }
 
 /* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Returns the step behind the map. */
-static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places *at, const lzd_ready *product, const uint32_t *step)
+static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places *at, void **p, const uint32_t *step)
 {
-    lzd_ready map;
-    map.p = product->p + LZD_MAX_EXTENTS; /* no tiled step has more operands */
-    const uint32_t *const map_step = step + lzd_step_words(step), *const next = prepare(at, map_step, &map);
-    const uint32_t columns = map.rows / product->rows, tile = step[2];
-    if (lzd_share_tiles(model, step, product, map_step, &map)) {
+    lzd_ready product, map;
+    const uint32_t *const map_step = prepare(at, step, p, &product);
+    const uint32_t *const next = prepare(at, map_step, p + LZD_MAX_EXTENTS, &map); /* no tiled step has more operands */
+    const uint32_t columns = map.rows / product.rows, tile = step[2];
+    if (lzd_share_tiles(model, step, &product, map_step, &map)) {
         return next;
     }
-    for (uint32_t row = 0; row < product->rows; row += tile) {
-        const uint32_t end = product->rows - row < tile ? product->rows : row + tile;
-        product->run(product->p, product->attrs, row, end);
+    for (uint32_t row = 0; row < product.rows; row += tile) {
+        const uint32_t end = product.rows - row < tile ? product.rows : row + tile;
+        product.run(product.p, product.attrs, row, end);
         map.run(map.p, map.attrs, row * columns, end * columns);
     }
     return next;
@@ -169,7 +169,7 @@ static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places 
 /* One step of a group, made ready, for the rows `begin` .. end-1 of the group's first. A kernel behind the first makes each row
  * of an image of its own, so that it is given those images alone: a tile as it is, what is whole from there on. What adds rows up has
  * its sums whole, and has to know where it is. */
-static void run_part(const lzd_group *g, const lzd_ready *r, const uint32_t *step, uint32_t begin, uint32_t end)
+static void run_part(const lzd_group *g, const lzd_ready *r, void **p, const uint32_t *step, uint32_t begin, uint32_t end)
 {
     begin = lzd_group_at(g, begin, r->rows);
     end = lzd_group_at(g, end, r->rows);
@@ -186,14 +186,14 @@ static void run_part(const lzd_group *g, const lzd_ready *r, const uint32_t *ste
             from = begin;
         } else if (!lzd_is_part(g, buffer, elements)) {
             const size_t first = (size_t)((uint32_t)elements / r->rows) * begin;
-            r->p[k] = (uint8_t *)r->p[k] + (first << lzd_itemshift(lzd_dtype(g->buffers + B_WORDS * buffer)));
+            p[k] = (uint8_t *)p[k] + (first << lzd_itemshift(lzd_dtype(g->buffers + B_WORDS * buffer)));
         }
     }
     r->run(r->p, r->attrs, from, from + (end - begin));
 }
 
-/* Runs the group that begins at a step; `r` is used for each of its steps in turn. Returns the step behind it. */
-static LZD_APART const uint32_t *run_group(const places *at, lzd_ready *r, const uint32_t *first)
+/* Runs the group that begins at a step. Returns the step behind it. */
+static LZD_APART const uint32_t *run_group(const places *at, void **p, const uint32_t *first)
 {
     const lzd_group g = lzd_group_of(at->buffers, first);
     const uint32_t *step = first;
@@ -201,13 +201,21 @@ static LZD_APART const uint32_t *run_group(const places *at, lzd_ready *r, const
         const uint32_t end = g.rows - row < g.tile ? g.rows : row + g.tile;
         uint32_t tile = 1u;
         for (step = first; tile != 0u;) {
-            const uint32_t *const next = prepare(at, step, r);
-            run_part(&g, r, step, row, end);
+            lzd_ready r;
+            const uint32_t *const next = prepare(at, step, p, &r);
+            run_part(&g, &r, p, step, row, end);
             tile = step[2];
             step = next;
         }
     }
     return step;
+}
+
+/* Runs the steps that run together from a tiled one on. Returns the step behind them. */
+static const uint32_t *run_together(const lzd_model *model, const places *at, void **p, const uint32_t *first)
+{
+    const uint32_t *const second = first + lzd_step_words(first);
+    return second[2] == 0u && lzd_is_map(second) && !lzd_is_map(first) ? run_tiles(model, at, p, first) : run_group(at, p, first);
 }
 
 lzd_status lzd_run(lzd_model *model, uint32_t entry)
@@ -231,19 +239,27 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
         at.base[region] = lzd_base(model, region);
     }
     void *operands[LZD_MAX_EXTENTS + MAX_OPERANDS];
-    lzd_ready r;
-    r.p = operands;
-    while (step < end) {
-        const uint32_t tile = step[2], *const first = step;
-        step = prepare(&at, step, &r);
-        if (tile == 0u) {
-            if (!lzd_share(model, first, &r)) {
-                r.run(r.p, r.attrs, 0u, r.rows);
+    if (!LZD_THREADS && lzd_laid_plan.plan == model->plan && lzd_laid_plan.ram == model->ram) {
+        const lzd_ready *r = lzd_laid_plan.steps + lzd_laid_plan.first[entry];
+        for (const lzd_ready *const behind = lzd_laid_plan.steps + lzd_laid_plan.first[entry + 1u]; r < behind; r++) {
+            if (r->run != NULL) {
+                r->run(r->p, r->attrs, 0u, r->rows);
+            } else {
+                (void)run_together(model, &at, operands, r->attrs);
             }
-        } else if (step[2] == 0u && lzd_is_map(step) && !lzd_is_map(first)) {
-            step = run_tiles(model, &at, &r, first);
-        } else {
-            step = run_group(&at, &r, first);
+        }
+        return LZD_OK;
+    }
+    while (step < end) {
+        if (step[2] != 0u) {
+            step = run_together(model, &at, operands, step);
+            continue;
+        }
+        lzd_ready r;
+        const uint32_t *const first = step;
+        step = prepare(&at, step, operands, &r);
+        if (!lzd_share(model, first, &r)) {
+            r.run(r.p, r.attrs, 0u, r.rows);
         }
     }
     return LZD_OK;

@@ -268,6 +268,7 @@ uint64_t (*const lzd_kernel_work[])(const uint32_t *v) = {
 };
 #endif
 const uint32_t LZD_NAMED(lzd_generated_for) = 0x00000000u;
+const lzd_laid LZD_NAMED(lzd_laid_plan) = {NULL, NULL, NULL, NULL};
 
 const uint8_t LZD_NAMED(lzd_op_kinds)[] = {
     [1] = 13,

@@ -46,6 +46,13 @@ def ram_parts(plan: Plan, macros: Macros, name: str) -> dict[str, str]:
     }
 
 
+def only_array(plan: Plan, name: str) -> str | None:
+    """The name of the array that is all the plan's RAM, or None where there are several."""
+    if not plan.named:
+        return f"{name}_ram"
+    return _array(plan.named[0], name) if len(plan.named) == 1 else None
+
+
 _SECTIONS = """/* A section of its own for each region of RAM, for linker scripts: *(.bss.<array>) before *(.bss*).
  * Define the macro for another section. Nothing in them needs to be cleared at the start. */
 """

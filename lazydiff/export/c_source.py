@@ -16,6 +16,7 @@ import numpy as np
 
 from lazydiff.errors import ExportError
 from lazydiff.export.c_names import Macros, check_name, quoted
+from lazydiff.export.c_ready import ready_steps
 from lazydiff.export.c_regions import ram_parts, size_macros
 from lazydiff.export.c_runtime import config_of, files_of, tables_of
 from lazydiff.export.c_text import array_items, hex_words, lines, plan_words
@@ -224,6 +225,8 @@ def export_c(
         "objects": " ".join(f[:-2] + ".o" for f in sources),
         "headers": " ".join(sorted([f"{name}.h", *(f for f in runtime if f.endswith(".h"))])),
     }
+    values["ready"] = ready_steps(plan, encoded, name) if crc is not None else ""
+    values["ready_includes"] = '#include "lzd_attrs.h"\n' if crc is not None else ""
     values["tables"] = ", ".join(f"`{f}`" for f in sorted(tables))
     values["maps"] = ", its elementwise programs as loops: this folder's code runs no other plan" if crc else ""
     values |= ram_parts(plan, interface.macros, name)

@@ -133,7 +133,8 @@ def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode], generat
     """`lzd_table.c`: these kernels and these opcodes of `map` by compute dtype, and nothing else.
 
     The linker then drops what no table names. A plan that needs more is refused at load with LZD_ERROR_KERNEL.
-    `generated_for`: the CRC of the one plan whose maps are generated; there are no functions of opcodes then.
+    `generated_for`: the CRC of the one plan whose maps are generated; there are no functions of opcodes then, and its
+    steps are made ready in the file of the plan (c_ready.py).
     """
     kernels = sorted({k.number: k for d in used.values() for k in d}.values(), key=lambda k: k.number)
     opcodes = sorted({o.number: o for d in opcodes_used.values() for o in d}.values(), key=lambda o: o.number)
@@ -147,6 +148,8 @@ def render_table(used: PerDtype[Kernel], opcodes_used: PerDtype[Opcode], generat
     text += _braces(f"const uint8_t {_named('lzd_kernel_at')}[] =", [str(place) for place in at])
     text += f"const uint32_t {_named('lzd_last_kernel')} = {last};\n" + _work(kernels)
     text += f"const uint32_t {_named('lzd_generated_for')} = 0x{generated_for or 0:08x}u;\n"
+    if generated_for is None:
+        text += f"const lzd_laid {_named('lzd_laid_plan')} = {{NULL, NULL, NULL, NULL}};\n"
     kinds = "".join(f"    [{o.number}] = {_kinds(o, opcodes_used)},\n" for o in opcodes) or "    0,\n"
     text += f"\nconst uint8_t {_named('lzd_op_kinds')}[] = {{\n{kinds}}};\n"
     text += f"const uint32_t {_named('lzd_op_count')} = sizeof {_named('lzd_op_kinds')};\n"
