@@ -94,26 +94,25 @@ lzd_status lzd_open_regions(lzd_model **model, const void *plan, size_t plan_byt
 static lzd_status check_input(lzd_model *model, uint32_t symbol)
 {
     const uint32_t *s = lzd_symbol_at(model->plan, symbol), *b = lzd_buffer_at(model->plan, s[S_BUFFER]);
-    const void *data = lzd_place(model, s[S_BUFFER]);
-    const uint32_t n = b[2] / lzd_itemsize(lzd_dtype(b));
-    const bool wide = lzd_dtype(b) == F64;
-    for (uint32_t i = 0; s[S_CHECK] != 0u && i < n; i++) {
-        bool good;
-        if (s[S_CHECK] == 1u) {
-            const int32_t value = ((const int32_t *)data)[i];
-            good = value >= (int32_t)s[S_LOW] && value <= (int32_t)s[S_HIGH];
-        } else { /* the exponent's bits tell NaN and infinity */
-            const uint32_t top = ((const uint32_t *)data)[wide ? 2u * i + 1u : i];
-            const uint32_t mask = wide ? 0x7FF00000u : 0x7F800000u;
-            good = (top & mask) != mask;
+    const bool wide = LZD_F64 && lzd_dtype(b) == F64, range = s[S_CHECK] == 1u;
+    const uint32_t step = LZD_F64 && wide ? 2u : 1u, n = b[2] / lzd_itemsize(lzd_dtype(b));
+    const uint32_t *const data = (const uint32_t *)lzd_place(model, s[S_BUFFER]) + (step - 1u), *at = data;
+    const uint32_t *const end = s[S_CHECK] != 0u ? at + (size_t)n * step : at;
+    if (range) { /* of an i32 */
+        for (const int32_t low = (int32_t)s[S_LOW], high = (int32_t)s[S_HIGH]; at != end && (int32_t)*at >= low && (int32_t)*at <= high;) {
+            at++;
         }
-        if (!good) {
-            model->error_at = symbol;
-            model->error_item = i;
-            return s[S_CHECK] == 1u ? LZD_ERROR_INPUT_RANGE : LZD_ERROR_INPUT_FINITE;
+    } else { /* the exponent's bits tell NaN and infinity; of an f64 they are in every second word */
+        for (const uint32_t mask = wide ? 0x7FF00000u : 0x7F800000u; at != end && (~*at & mask) != 0u;) {
+            at += step;
         }
     }
-    return LZD_OK;
+    if (at == end) {
+        return LZD_OK;
+    }
+    model->error_at = symbol;
+    model->error_item = (uint32_t)(at - data) / step;
+    return range ? LZD_ERROR_INPUT_RANGE : LZD_ERROR_INPUT_FINITE;
 }
 
 /* What each step of a run needs, found once. */

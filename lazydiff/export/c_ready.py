@@ -1,4 +1,4 @@
-"""Generates the steps of a plan made ready: what lzd_run finds out of each step's words, known here for one plan in one block of RAM."""
+"""Generates the steps of a plan made ready: what lzd_run finds out from each step's words, for one block of RAM."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _STEPS, _CONSTS = 19, 23  # words of the header: where the sections begin
 _STEP_HEAD = 3  # words of a step before its operands: plan/SPEC.md
 
 _TEXT = """
-/* Each step as lzd_run takes it where the plan lies in the arrays above: the operands of all, then a row a step. Steps that run
- * together are one row without a kernel. */
+/* Each step as lzd_run takes it where the plan lies in the arrays above: the operands of all, then a row a step. Steps
+ * that run together are one row without a kernel. */
 static void *const operands[] = {{
 {operands}}};
 static const lzd_ready steps[] = {{
@@ -28,18 +28,25 @@ const lzd_laid lzd_laid_plan = {NULL, NULL, NULL, NULL};
 
 
 def ready_steps(plan: Plan, encoded: bytes, name: str) -> str:
-    """The C that defines `lzd_laid_plan` (lzd_internal.h), of a plan and its bytes, behind `<name>_plan` and its RAM."""
+    """The C that defines `lzd_laid_plan` (lzd_internal.h) of a plan and its bytes, to stand behind `<name>_plan`."""
     ram = only_array(plan, name)
     n_steps = sum(len(entry.steps) for entry in plan.entries)
     if ram is None or not n_steps or n_steps > 0xFFFF:
         return _NONE
-    word, consts = struct.unpack_from("<I", encoded, 4 * _STEPS)[0] // 4, struct.unpack_from("<I", encoded, 4 * _CONSTS)[0]
+    word, consts = (
+        struct.unpack_from("<I", encoded, 4 * _STEPS)[0] // 4,
+        struct.unpack_from("<I", encoded, 4 * _CONSTS)[0],
+    )
 
     def place(number: int) -> str:
         b = plan.buffers[number]
         if b.region == Region.ZERO:
             return "NULL"
-        return f"{ram} + {b.offset}" if b.region == Region.RAM else f"(void *)((const uint8_t *){name}_plan + {consts + b.offset})"
+        return (
+            f"{ram} + {b.offset}"
+            if b.region == Region.RAM
+            else f"(void *)((const uint8_t *){name}_plan + {consts + b.offset})"
+        )
 
     operands: list[str] = []
     rows: list[str] = []
@@ -60,5 +67,9 @@ def ready_steps(plan: Plan, encoded: bytes, name: str) -> str:
             word = attrs + len(step.attrs)
         first.append(len(rows))
     return _TEXT.format(
-        operands=lines(operands or ["NULL"], 6), steps=lines(rows, 1), first=", ".join(map(str, first)), name=name, ram=ram
+        operands=lines(operands or ["NULL"], 6),
+        steps=lines(rows, 1),
+        first=", ".join(map(str, first)),
+        name=name,
+        ram=ram,
     )

@@ -76,7 +76,7 @@ def _outer_product(n: Tensor) -> Tensor | None:
 
 @row("fma")
 def _step_along_outer_product(n: Tensor) -> Tensor | None:
-    """w + c * (+0 + a b), c one number: w + (c a) b, where c a is computed once for a row. Rounded as often, elsewhere."""
+    """w + c * (+0 + a b), c one number: w + (c a) b, where c a is the same along a row. Rounded as often, elsewhere."""
     c, product, w = n.inputs
     if product.op.name != "fma" or base(c).shape != () or not is_zero(product.inputs[2]):
         return None

@@ -311,3 +311,49 @@ def test_an_entry_without_training_can_be_the_selftest(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     ran = run(tmp_path / "selftest.out", cwd=tmp_path)
     assert ran.stdout.endswith("selftest: ok\n"), ran.stdout
+
+
+ELSEWHERE = """
+#include <stdio.h>
+#include <string.h>
+#include "iris.h"
+#include "selftest_data.h"
+LZD_ALIGNED static uint8_t other[IRIS_RAM_BYTES];
+static void steps(lzd_model *model) {
+    void *const nothing[LZD_EXAMPLE_OUTPUTS] = {NULL};
+    for (uint32_t run = 0; run < 2u * LZD_EXAMPLE_RUNS; run++) {
+        lzd_call(model, LZD_EXAMPLE_ENTRY, lzd_example_inputs[run % LZD_EXAMPLE_RUNS], nothing);
+    }
+}
+int main(void) {
+    lzd_model *here, *there;
+    if (iris_open(&here) != LZD_OK) { return 1; }
+    if (lzd_open(&there, iris_plan, sizeof iris_plan, other, sizeof other) != LZD_OK) { return 2; }
+    steps(here), steps(there);
+    for (uint32_t s = 0; lzd_data(here, s) != NULL; s++) {
+        lzd_symbol symbol;
+        lzd_describe(here, s, &symbol);
+        if (symbol.kind < 3 && memcmp(lzd_data(here, s), lzd_data(there, s), symbol.bytes) != 0) { return 3; }
+    }
+    return (const uint8_t *)here != iris_ram || (const uint8_t *)there != other;
+}
+"""
+
+
+def test_a_plan_in_another_array_than_its_own_has_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    """In its own the steps are ready in flash (c_ready.py), in another one each is when it runs."""
+    assert re.search(
+        r"\nstatic const lzd_ready steps\[\] = \{\n    \{operands \+ 0, lzd_k_", (folder / "iris.c").read_text()
+    )
+    main = tmp_path / "main.c"
+    main.write_text(ELSEWHERE)
+    assert build("gcc", folder, main, tmp_path / "elsewhere").returncode == 0
+    assert run(tmp_path / "elsewhere", cwd=tmp_path).returncode == 0
+
+
+def test_one_unnamed_or_named_block_of_ram_has_its_steps_ready_and_several_have_not(tmp_path: Path) -> None:
+    for ram, ready in ((None, True), ({"dtcm": "8 KiB"}, True), (REGIONS, False)):
+        ld.export_c(small_plan(ram=ram), tmp_path, name="iris")
+        assert ("static const lzd_ready steps" in (tmp_path / "iris.c").read_text()) == ready
+    ld.export_c(small_plan(), tmp_path, name="iris", maps="interpreted")  # it runs other plans too
+    assert "lzd_ready" not in (tmp_path / "iris.c").read_text()

@@ -97,7 +97,9 @@ ROWS = {
     ),
     "kept: a step of which each element has a length of its own": (
         lambda: ld.fma(steps, x.reshape(6, 1) @ wide, steps),
-        lambda: ld.fma(steps, ld.fma(x.reshape(6, 1), wide, ld.broadcast_to(ld.constant(np.float32(0)), (6, 64))), steps),
+        lambda: ld.fma(
+            steps, ld.fma(x.reshape(6, 1), wide, ld.broadcast_to(ld.constant(np.float32(0)), (6, 64))), steps
+        ),
     ),
     "a sum over an axis of one": (
         lambda: wide.sum(0),

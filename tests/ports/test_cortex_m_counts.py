@@ -18,7 +18,7 @@ def _tools():
         require(tool)
 
 
-@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("name", [n for n in BUDGETS if n != "executor_step"])
 def test_a_training_step_stays_within_its_instructions(name):
     count = cortex_m.counted(name)
     assert 0 < count.per_multiply_add <= BUDGETS[name]
@@ -31,6 +31,7 @@ def test_the_steps_counted_one_by_one_are_the_whole_step():
     assert sum(r.multiply_adds for r in rows) == whole.multiply_adds
     assert all(r.instructions > 0 for r in rows)
     assert 0.8 * whole.instructions < kernels < 1.1 * whole.instructions  # the executor; the counters
+    assert whole.instructions - kernels <= BUDGETS["executor_step"] * len(rows)
     again = cortex_m.counted("dense")
     assert abs(again.instructions - whole.instructions) <= 64  # one tick of the emulator's clock
     assert replace(again, instructions=whole.instructions) == whole
