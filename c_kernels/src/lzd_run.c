@@ -238,7 +238,7 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
         at.base[region] = lzd_base(model, region);
     }
     void *operands[LZD_MAX_EXTENTS + MAX_OPERANDS];
-    if (!LZD_THREADS && lzd_laid_plan.plan == model->plan && lzd_laid_plan.ram == model->ram) {
+    if (!LZD_THREADS && lzd_laid_plan.plan == model->plan && lzd_laid_plan.ram == model) {
         const lzd_ready *r = lzd_laid_plan.steps + lzd_laid_plan.first[entry];
         for (const lzd_ready *const behind = lzd_laid_plan.steps + lzd_laid_plan.first[entry + 1u]; r < behind; r++) {
             if (r->run != NULL) {
