@@ -1,13 +1,13 @@
 """Longer blocks of maps and higher tiles of products where there is room for them: the same bits sooner.
 
-An instruction of a map costs about as much as 64 elements of it whatever the block, so four times the elements a block
-take most of that away; beyond, the temporaries of a long program would leave the first cache. A product of a row or two
-sums with most of a core's registers empty; of eight rows it does not.
+An instruction of an interpreted map costs about as much as 64 elements of it whatever the block, so 256 elements a
+block take most of that away; beyond, the temporaries of a long program would leave the first cache. A product of a row
+or two sums with most of a core's registers empty; of eight rows it does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lazydiff.kernels.table import KERNELS
@@ -16,7 +16,7 @@ from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
 from lazydiff.memory.facts import work
 from lazydiff.memory.placement.place import alive_bytes
 
-LONG_BLOCK = 256  # elements
+LONG_BLOCKS = 256, 64, 16  # elements
 HIGH_TILE = 8  # rows
 MOST_TILES = 16  # are tried, where fewer are better
 LONG_RANGES = 8192, 2048, 512  # elements that a chain hands on at once
@@ -27,29 +27,46 @@ def faster(
 ) -> tuple[EntryCalls, Lifetimes]:
     """The entry with high tiles and long blocks in each unit where they fit `room_bytes` beside who is alive there.
 
-    Where it does not fit any more with all of them, the half of the units with most work is tried, and so on.
+    Where it does not fit any more with all of them, shorter blocks are tried, then the half of the units with most
+    work, and so on.
     """
+    found: dict[int, list[Call]] = {}
+    for n in range(len(LONG_BLOCKS)):
+        shorter = _choices(lives, room_bytes, unit_bytes, LONG_BLOCKS[n:])
+        if shorter != found:
+            found = shorter
+            wide = _with(entry, lives, found, unit_bytes)
+            if fits(wide):
+                return replace(entry, units=wide.order), wide
+    by_work = sorted(found, key=lambda at: (-sum(map(work, lives.order[at].calls)), at))
+    while by_work := by_work[: len(by_work) // 2]:
+        wide = _with(entry, lives, {at: found[at] for at in by_work}, unit_bytes)
+        if fits(wide):
+            return replace(entry, units=wide.order), wide
+    return entry, lives
+
+
+def _choices(lives: Lifetimes, room_bytes: int, unit_bytes: int, blocks: Sequence[int]) -> dict[int, list[Call]]:
+    """By step: the calls with the highest tiles, and of these blocks the longest, that fit beside who is alive."""
     alive = alive_bytes(lives.intervals, lives.steps)
-    found = []
+    found = {}
     for at, unit in enumerate(lives.order):
         tried = [_higher(unit.calls, rows) for rows in _heights(unit.calls)]
-        for calls in [each for high in tried for each in ([_longer(c) for c in high], high)]:
+        for calls in (*([_longer(c, b) for c in high] for high in tried for b in blocks), *tried):
             more = _passing_bytes(calls, unit_bytes) - _passing_bytes(unit.calls, unit_bytes)
             if more and alive[at] + more <= room_bytes:
-                found.append((sum(map(work, unit.calls)), at, calls))
+                found[at] = calls
                 break
-    found.sort(key=lambda item: (-item[0], item[1]))
-    while found:
-        chosen = {at: calls for _, at, calls in found}
-        order = [Unit(chosen.get(at, unit.calls)) for at, unit in enumerate(lives.order)]
-        new = dict(zip(map(id, lives.order), order, strict=True))
-        for old, unit in zip(lives.order, order, strict=True):
-            unit.after = {new[id(u)] for u in old.after}
-        wide = lifetimes(entry, order, unit_bytes)
-        if fits(wide):
-            return replace(entry, units=order), wide
-        found = found[: len(found) // 2]
-    return entry, lives
+    return found
+
+
+def _with(entry: EntryCalls, lives: Lifetimes, chosen: dict[int, list[Call]], unit_bytes: int) -> Lifetimes:
+    """Who lives when if some steps run other calls."""
+    order = [Unit(chosen.get(at, unit.calls)) for at, unit in enumerate(lives.order)]
+    new = dict(zip(map(id, lives.order), order, strict=True))
+    for old, unit in zip(lives.order, order, strict=True):
+        unit.after = {new[id(u)] for u in old.after}
+    return lifetimes(entry, order, unit_bytes)
 
 
 def _passing_bytes(calls: list[Call], unit_bytes: int) -> int:
@@ -59,12 +76,12 @@ def _passing_bytes(calls: list[Call], unit_bytes: int) -> int:
     return sum(-(-v.size_bytes // unit_bytes) * unit_bytes for v in inside.values())
 
 
-def _longer(call: Call) -> Call:
-    """The call with a long block, if it is a map with temporaries and rows of that many elements; else as it is."""
+def _longer(call: Call, most: int) -> Call:
+    """The call with a block of `most` elements or a row, if it is a map with temporaries and a shorter block."""
     program = call.program
     if program is None or not program.n_temps or not program.dims:
         return call
-    block = min(LONG_BLOCK, program.dims[-1])
+    block = min(most, program.dims[-1])
     if block <= program.block:
         return call
     scratch = replace(call.writes[-1], elements=program.n_temps * block)

@@ -6,8 +6,9 @@ import pytest
 import lazydiff as ld
 from lazydiff import fitting
 from lazydiff.frontend.training import Step
-from lazydiff.memory.selection.programs import BLOCK
-from lazydiff.memory.variants import HIGH_TILE, LONG_BLOCK
+from lazydiff.memory.selection import programs
+from lazydiff.memory.selection.programs import BLOCK, LEAST_BLOCK, MOST_BLOCKS
+from lazydiff.memory.variants import HIGH_TILE, LONG_BLOCKS
 from lazydiff.plan.model import MAP
 
 RNG = np.random.default_rng(3)
@@ -38,8 +39,8 @@ def test_long_blocks_are_taken_with_room_and_give_the_same_bits_and_no_byte_more
     free, roomy = deep(), deep("64 KiB")
     monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
     plain = deep()
-    assert max(blocks(plain)) == BLOCK
-    assert max(blocks(roomy)) == LONG_BLOCK
+    assert max(blocks(plain)) < BLOCK
+    assert max(blocks(roomy)) == LONG_BLOCKS[0]
     assert plain.ram_bytes == free.ram_bytes <= roomy.ram_bytes <= 65536
     assert trained(plain) == trained(free) == trained(roomy)
 
@@ -70,9 +71,40 @@ def test_room_that_another_entry_needs_anyway_is_used_without_a_budget():
     gate = ld.tanh(x) * ld.sigmoid(x)
     wide = ld.param("wide", RNG.normal(size=(64, 256)).astype(np.float32))
     alone, both = ld.compile(f=gate), ld.compile(f=gate, g=x @ wide)
-    assert blocks(alone) == [BLOCK]
-    assert blocks(both) == [LONG_BLOCK]
+    assert blocks(alone) == [16 * 64 // MOST_BLOCKS]
+    assert blocks(both) == [LONG_BLOCKS[0]]
     assert both.ram_bytes == ld.compile(g=x @ wide).ram_bytes
+
+
+def product(rows):
+    """Of two sums; in f32 each takes a temporary."""
+    x, y = ld.input("x", (rows, 64)), ld.input("y", (rows, 64))
+    return (x + 1.0) * (y - x)
+
+
+@pytest.mark.parametrize(
+    ("rows", "block"), [(1, LEAST_BLOCK), (4, LEAST_BLOCK), (16, 8), (128, BLOCK), (200, BLOCK)], ids=str
+)
+def test_blocks_are_short_at_the_peak_of_a_small_map_and_at_most_128(rows, block, monkeypatch):
+    plan = ld.compile(f=product(rows))
+    (temps,) = (s.program.n_temps for s in plan.entries[0].steps)
+    assert blocks(plan) == [block]
+    assert plan.ram_bytes == 32 + 2 * 256 * rows + 4 * temps * block
+    monkeypatch.setattr(programs, "LEAST_BLOCK", BLOCK)
+    long = ld.compile(f=product(rows))
+    assert blocks(long) == [BLOCK]
+    assert long.ram_bytes - plan.ram_bytes == 4 * temps * (BLOCK - block)
+    given = {n: RNG.normal(size=(rows, 64)).astype(np.float32) for n in "xy"}
+    found = [ld.Session(p).f(**given).tobytes() for p in (plan, long)]
+    assert found[0] == found[1]
+
+
+def test_a_budget_with_less_room_than_a_long_block_takes_one_between():
+    least = ld.compile(f=product(4))
+    (temps,) = (s.program.n_temps for s in least.entries[0].steps)
+    budgets = [least.ram_bytes + 4 * temps * (block - LEAST_BLOCK) for block in (LEAST_BLOCK, 15, 16, 63, BLOCK)]
+    found = [blocks(ld.compile(f=product(4), ram=budget)) for budget in budgets]
+    assert found == [[LEAST_BLOCK], [LEAST_BLOCK], [16], [16], [BLOCK]]
 
 
 def test_a_product_whose_tile_has_room_makes_eight_rows_at_a_time(monkeypatch):

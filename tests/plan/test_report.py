@@ -65,9 +65,9 @@ def test_the_same_text_twice():
 
 
 def test_fusion_saves_what_is_between_maps():
-    """x * exp(tanh(x) + sin(x)): x, tanh(x) and sin(x) at once if apart; in one map its scratch, 64 numbers twice."""
+    """x * exp(tanh(x) + sin(x)): x, tanh(x) and sin(x) at once if apart; in one map its scratch, 8 numbers twice."""
     x = ld.input("x", (1024,))
-    assert saved(ld.compile(f=x * ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") == 2 * 4096 - 512
+    assert saved(ld.compile(f=x * ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") == 2 * 4096 - 64
 
 
 def test_fusion_saves_the_gradient_that_an_update_eats_in_tiles():
@@ -77,8 +77,8 @@ def test_fusion_saves_the_gradient_that_an_update_eats_in_tiles():
 
 
 def test_fusion_may_cost_its_scratch():
-    x = ld.input("x", (64,))
-    assert saved(ld.compile(f=ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") < 0
+    x = ld.input("x", (2,))
+    assert saved(ld.compile(f=ld.exp(ld.tanh(x) + ld.sin(x))), "fusion") == -8
 
 
 def test_order_saves_what_is_made_too_early():

@@ -15,7 +15,8 @@ from lazydiff.memory.calls import Call, Value, View
 from lazydiff.memory.selection.views import collapse
 from lazydiff.plan.model import MAP, Kind
 
-BLOCK = 64  # elements each temporary of a map holds
+LEAST_BLOCK, BLOCK = 2, 64  # elements each temporary of a map holds; more where there is room (memory/variants.py)
+MOST_BLOCKS = 128  # of a map whose blocks are shorter than BLOCK: each costs an interpreter as much as 64 elements
 
 Key = tuple[str, int]  # (in | out | tmp | load, number): a slot before it is numbered
 
@@ -89,7 +90,9 @@ class MapBuilder:
             first, second, third = (*numbers, 0, 0)[:3]
             instructions.append(Instruction(opcode, slot(key), first, second, third))
         row = dims[-1] if dims else 1  # no block leaves its innermost row
-        block = min(BLOCK, row) if n_temps else min(math.prod(dims), 1 << 16)
+        elements = math.prod(dims)
+        short = min(BLOCK, max(LEAST_BLOCK, elements // MOST_BLOCKS))
+        block = min(short, row) if n_temps else min(elements, 1 << 16)
         views = zip(items, strides, windows, strict=True)
         inputs = tuple(MapInput(i.dtype, i.offset, s, w) for i, s, w in views)
         program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
