@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dtype:
-    """One element type. `itemsize` is in bytes and is also its alignment; that of `bits` is of eight elements."""
+    """One element type. `itemsize` is in bytes and is also its alignment; that of `bits` is of eight elements.
+
+    There is one object for each: copies and pickles are that one, so types are compared by identity.
+    """
 
     name: str
     code: int
@@ -29,6 +32,9 @@ class Dtype:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _by_code, (self.code,)
+
 
 f32 = Dtype("f32", 1, 4, "float", True)
 f64 = Dtype("f64", 2, 8, "double", True)
@@ -47,6 +53,10 @@ _NUMPY: dict[int, np.dtype] = {
     4: np.dtype("u1"), 5: np.dtype("i1"), 6: np.dtype("?"),
     7: np.dtype("u1"),
 }  # fmt: skip
+
+
+def _by_code(code: int) -> Dtype:
+    return BY_CODE[code]
 
 
 def from_numpy(dtype: np.dtype) -> Dtype | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import weakref
@@ -100,7 +101,7 @@ class Tensor:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - numpy's name
@@ -271,9 +272,17 @@ def user_line() -> str:
 @contextlib.contextmanager
 def source_of(node: Tensor) -> Iterator[None]:
     """Nodes made inside count as written where `node` was (derivatives point at the forward op's line)."""
-    token = _source.set(node.source)
-    try:
+    with sources() as write_as:
+        write_as(node)
         yield
+
+
+@contextlib.contextmanager
+def sources() -> Iterator[Callable[[Tensor], None]]:
+    """Gives a function after whose call nodes made inside count as written where its argument was."""
+    token = _source.set(_source.get())
+    try:
+        yield lambda node: (_source.set(node.source), None)[1]
     finally:
         _source.reset(token)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from lazydiff.graph.node import Tensor, make, source_of
+from lazydiff.graph.node import Tensor, make, sources
 from lazydiff.graph.walk import topological
 
 Rule = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
@@ -22,9 +22,10 @@ def rebuild(roots: Sequence[Tensor], rule: Rule = same, known: Mapping[int, Tens
     where the node was.
     """
     done = dict(known or {})
-    for node in topological(roots, seen=set(done)):
-        with source_of(node):
-            done[id(node)] = rule(node, tuple(done[id(i)] for i in node.inputs))
+    with sources() as write_as:
+        for node in topological(roots, seen=set(done)):
+            write_as(node)
+            done[id(node)] = rule(node, tuple([done[id(i)] for i in node.inputs]))
     return [done[id(r)] for r in roots]
 
 

@@ -35,14 +35,19 @@ def topological(roots: Iterable[Tensor], seen: set[int] | None = None) -> list[T
     """
     order: list[Tensor] = []
     seen = set() if seen is None else seen
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                order.append(node)
-            elif id(node) not in seen:
+    path: list[Tensor] = []  # nodes whose inputs are being looked at, from a root on
+    left = [iter(roots)]  # by node of the path, and first of the roots: the inputs to come
+    while left:
+        for node in left[-1]:
+            if id(node) not in seen:
                 seen.add(id(node))
-                stack.append((node, True))
-                stack.extend((i, False) for i in reversed(node.inputs) if id(i) not in seen)
+                if node.inputs:
+                    path.append(node)
+                    left.append(iter(node.inputs))
+                    break
+                order.append(node)
+        else:
+            left.pop()
+            if path:
+                order.append(path.pop())
     return order

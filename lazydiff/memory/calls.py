@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels.program import Program
@@ -48,6 +49,7 @@ class View:
         return whole and is_row_major(self.shape, self.strides)
 
 
+@lru_cache(4096)  # a network has few shapes
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The strides, in elements, of a contiguous array."""
     strides, step = [], 1
@@ -59,7 +61,8 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def is_row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     """True if these strides are contiguous; the stride of an extent of 1 does not matter."""
-    return all(e == 1 or s == r for e, s, r in zip(shape, strides, row_major(shape), strict=True))
+    straight = row_major(shape)
+    return strides == straight or all(e == 1 or s == r for e, s, r in zip(shape, strides, straight, strict=True))
 
 
 @dataclass(eq=False, slots=True)
@@ -91,17 +94,21 @@ class Call:
         """True if this call may write `new` over the very bytes of `old`, which it reads (SPEC rule 3)."""
         if old not in self.reads:
             return True
-        if self.program is None or self.reads.count(old) != 1 or new not in self.results:
+        if self.program is None or old.elements != new.elements or old.dtype is not new.dtype:
             return False
-        if old.dtype != new.dtype or old.elements != new.elements:
+        if self.reads.count(old) != 1 or new not in self.results:
             return False
         at = self.reads.index(old)
         slot = len(self.program.inputs) + self.writes.index(new)
         item = self.program.inputs[at]
         if at == self.program.tile or item.offset or item.window or not is_row_major(self.program.dims, item.strides):
             return False
-        first = min(k for k, i in enumerate(self.program.instructions) if i.dst == slot)
-        return max((k for k, i in enumerate(self.program.instructions) if at in i.arguments), default=-1) <= first
+        for i in reversed(self.program.instructions):  # the one that writes it comes before one that still reads
+            if i.dst == slot:
+                return True
+            if at in i.arguments:
+                return False
+        return False
 
 
 @dataclass(eq=False, slots=True)
@@ -114,13 +121,15 @@ class Unit:
     @property
     def reads(self) -> list[Value]:
         """Values that must exist before the unit runs."""
+        if len(self.calls) == 1:
+            return self.calls[0].reads
         inside = {id(v) for c in self.calls for v in c.writes}
         return [v for c in self.calls for v in c.reads if id(v) not in inside]
 
     @property
     def writes(self) -> list[Value]:
         """Values the unit makes, scratch and tile included."""
-        return [v for c in self.calls for v in c.writes]
+        return self.calls[0].writes if len(self.calls) == 1 else [v for c in self.calls for v in c.writes]
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ def extension() -> Any:
 def flat(lists: Iterable[Sequence[Any]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Lists of integers, or of tuples of them, for C: where each begins, and the last ends; all their numbers."""
     every = list(lists)
-    numbers = np.array([n for each in every for n in each], np.int32).reshape(-1)
-    return np.cumsum([0, *map(len, every)], dtype=np.int32), numbers
+    numbers = np.array(list(chain.from_iterable(every)), np.int32).reshape(-1)
+    return np.array(list(accumulate(map(len, every), initial=0)), np.int32), numbers
 
 
 def pointer(ctype: str, array: npt.NDArray[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lazydiff.kernels.signature import extent_elements
@@ -47,32 +47,37 @@ class Facts:
 
 def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Facts, list[Value]]:
     """The facts of an entry whose units stand in this order, and its values by number."""
-    values: dict[int, Value] = {}
+    values: list[Value] = []
     number: dict[int, int] = {}
 
-    def at(v: Value) -> int:
-        if id(v) not in number:
-            number[id(v)] = len(values)
-            values[number[id(v)]] = v
-        return number[id(v)]
+    def numbered(some: Iterable[Value]) -> tuple[int, ...]:
+        found = []
+        for v in some:
+            n = number.get(id(v))
+            if n is None:
+                n = number[id(v)] = len(values)
+                values.append(v)
+            found.append(n)
+        return tuple(found)
 
-    born = tuple(at(view.value) for view in entry.inputs.values())
+    born = numbered([view.value for view in entry.inputs.values()])
     position = {id(u): n for n, u in enumerate(units)}
-    reads = tuple(tuple(dict.fromkeys(at(v) for v in u.reads)) for u in units)
-    writes = tuple(tuple(at(v) for v in u.writes) for u in units)
-    keep = frozenset(at(view.value) for view in entry.outputs.values())
+    reads = tuple([numbered(dict.fromkeys(u.reads)) for u in units])
+    writes = tuple([numbered(u.writes) for u in units])
+    keep = frozenset(numbered([view.value for view in entry.outputs.values()]))
+    in_place = tuple([tuple([(number[id(o)], number[id(n)]) for o, n in _in_place(u)]) for u in units])
     return Facts(
-        tuple(_shared_bytes(v, unit_bytes) for v in values.values()),
+        tuple([_shared_bytes(v, unit_bytes) for v in values]),
         reads,
         writes,
-        tuple(tuple(sorted(position[id(a)] for a in u.after)) for u in units),
-        tuple(sum(work(c) for c in u.calls) for u in units),
-        tuple(tuple((at(o), at(n)) for o, n in _in_place(u)) for u in units),
-        tuple(any(v.replaces is not None and v.replaces.kind in PERSISTENT for v in u.writes) for u in units),
+        tuple([tuple(sorted([position[id(a)] for a in u.after])) for u in units]),
+        tuple([sum([work(c) for c in u.calls]) for u in units]),
+        in_place,
+        tuple([any([v.replaces and v.replaces.kind in PERSISTENT for v in u.writes]) for u in units]),
         born,
         keep,
         *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),
-    ), list(values.values())
+    ), values
 
 
 def work(call: Call) -> int:
@@ -93,11 +98,16 @@ def _shared_bytes(v: Value, unit_bytes: int) -> int:
 
 def _in_place(unit: Unit) -> list[tuple[Value, Value]]:
     *tiled, call = unit.calls
+    if call.program is None:  # no other kernel may write over what it reads
+        return []
     held = {id(v) for c in tiled for v in (*c.reads, *c.writes)}  # a tiled call reads its operands for every tile
+    old_ones = [
+        v for v in call.reads if v.replaces is None and v.kind not in PERSISTENT and id(v) not in held
+    ]
     return [
         (old, new)
-        for new in call.writes
+        for new in (call.results if old_ones else ())
         if new.replaces is None
-        for old in dict.fromkeys(call.reads)
-        if old.kind not in PERSISTENT and old.replaces is None and id(old) not in held and call.may_replace(old, new)
+        for old in dict.fromkeys(old_ones)
+        if call.may_replace(old, new)
     ]

@@ -144,10 +144,14 @@ int64_t window_least(window *s)
         }
         outside -= maker == NONE ? in->size[v] : 0;
         const int stays = in->kept[v] || s->left_before[v] > inside;
-        for (int32_t p = 0; in->size[v] && p < s->length; p++) {
-            const uint64_t bit = (uint64_t)1 << (p % 64);
-            const int made = maker == NONE || (after[maker * words + p / 64] & bit);
-            use[p] += made && (stays || p == maker || (both[p / 64] & bit)) ? in->size[v] : 0;
+        for (int64_t k = 0; in->size[v] && k < words; k++) {
+            uint64_t alive = stays ? ~(uint64_t)0 : both[k];
+            alive |= maker != NONE && maker / 64 == k ? (uint64_t)1 << (maker % 64) : 0;
+            alive &= maker == NONE ? ~(uint64_t)0 : after[maker * words + k];
+            alive &= 64 * k + 64 > length ? ~(uint64_t)0 >> (64 * k + 64 - length) : ~(uint64_t)0;
+            for (int64_t p = 64 * k; alive; p++, alive >>= 1) {
+                use[p] += alive & 1 ? in->size[v] : 0;
+            }
         }
     }
     int64_t most = 0;

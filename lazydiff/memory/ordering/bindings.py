@@ -19,26 +19,28 @@ class Units:
     def __init__(self, facts: Facts) -> None:
         needs = facts.needs()
         makers = facts.maker
-        there = {*facts.born, *makers}
-        sizes = [size if v in there else 0 for v, size in enumerate(facts.sizes)]
-        readers: list[list[int]] = [[] for _ in sizes]
-        for u, reads in enumerate(facts.reads):
-            for v in reads:
-                readers[v].append(u)
-        after: list[list[int]] = [[] for _ in needs]
-        for u, need in enumerate(needs):
-            for n in need:
-                after[n].append(u)
-        pairs = [[(o, n) for o, n in each if sizes[n] and sizes[o] == sizes[n]] for each in facts.in_place]
+        sizes = list(facts.sizes)
+        for v in {*range(len(sizes))}.difference(facts.born, makers):
+            sizes[v] = 0
+        # What takes no bytes is left out: it changes nothing, and some of it everybody reads.
+        reads, writes = ([[v for v in some if sizes[v]] for some in each] for each in (facts.reads, facts.writes))
+        pairs = [[n for o, v in each if sizes[v] and sizes[o] == sizes[v] for n in (o, v)] for each in facts.in_place]
         self.count = len(needs)
         self._values = len(sizes)
+        keep = np.zeros(self._values, np.uint8)
+        keep[list(facts.keep)] = 1
+        maker = np.full(self._values, -1, np.int32)
+        maker[list(makers)] = list(makers.values())
+        readers, after = _turned(reads, self._values), _turned(needs, self.count)
         arrays: list[tuple[str, npt.NDArray[Any]]] = [
             ("int64_t", np.array(sizes, np.int64)),
-            ("uint8_t", np.array([v in facts.keep for v in range(len(sizes))], np.uint8)),
-            ("int32_t", np.array([makers.get(v, -1) for v in range(len(sizes))], np.int32)),
+            ("uint8_t", keep),
+            ("int32_t", maker),
         ]
-        for lists in (facts.reads, facts.writes, readers, needs, after, pairs):
+        for lists in (reads, writes, readers, needs, after):
             arrays += [("int32_t", array) for array in flat(lists)]
+        begins, numbers = flat(pairs)
+        arrays += [("int32_t", begins // 2), ("int32_t", numbers)]
         c = extension()
         self._alive = [pointer(kind, array) for kind, array in arrays]
         self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
@@ -104,6 +106,15 @@ class Units:
         memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
         c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), seed, looks, memory)
         return _ints(numbers)
+
+
+def _turned(lists: Sequence[Sequence[int]], count: int) -> list[list[int]]:
+    """By number (of `count`): which of the lists hold it."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    for n, each in enumerate(lists):
+        for v in each:
+            found[v].append(n)
+    return found
 
 
 def _ints(numbers: npt.NDArray[Any]) -> list[int]:

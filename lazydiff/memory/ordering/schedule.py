@@ -16,36 +16,39 @@ def add_update_order(units: Sequence[Unit], updates: Sequence[tuple[Value, Value
     reads): their new values need a place of their own and a copy at the end.
     """
     maker = {id(v): u for u in units for v in u.writes}
-    inputs = {id(u): _inputs(u, maker) for u in units}
     readers: dict[int, list[Unit]] = {}
+    followers: dict[int, list[Unit]] = {}  # by unit: those that must run after it, beyond what the values say
     for u in units:
         for v in dict.fromkeys(u.reads):
             readers.setdefault(id(v), []).append(u)
+        for a in u.after:
+            followers.setdefault(id(a), []).append(u)
     refused = []
     for old, new in updates:
         writer = maker[id(new)]
         call = next(c for c in writer.calls if new in c.writes)
         waits = [u for u in readers.get(id(old), ()) if u is not writer]
         others = [c for c in writer.calls if c is not call and old in c.reads]
-        if others or not call.may_replace(old, new) or _one_depends(waits, writer, inputs):
+        if others or not call.may_replace(old, new) or _leads_to(writer, waits, readers, followers):
             refused.append((old, new))
         else:
             writer.after.update(waits)
+            for u in waits:
+                followers.setdefault(id(u), []).append(writer)
     return refused
 
 
-def _inputs(unit: Unit, maker: dict[int, Unit]) -> list[Unit]:
-    return [maker[id(v)] for v in unit.reads if id(v) in maker and maker[id(v)] is not unit]
-
-
-def _one_depends(units: Iterable[Unit], on: Unit, inputs: dict[int, list[Unit]]) -> bool:
-    """True if one of the units (none of which is `on`) can only run after `on`."""
-    stack = list(units)
-    seen = {id(u) for u in stack}
+def _leads_to(
+    unit: Unit, others: Iterable[Unit], readers: dict[int, list[Unit]], followers: dict[int, list[Unit]]
+) -> bool:
+    """True if one of the others (none of which is `unit`) can only run after `unit`."""
+    goals, stack = {id(u) for u in others}, [unit]
+    seen = {id(unit)}
     while stack:
-        unit = stack.pop()
-        for u in (*inputs[id(unit)], *unit.after):
-            if u is on:
+        made = stack.pop()
+        later = [u for v in made.writes for u in readers.get(id(v), ())]
+        for u in later + followers.get(id(made), []):
+            if id(u) in goals:
                 return True
             if id(u) not in seen:
                 seen.add(id(u))
