@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +31,7 @@ NO_TILE = 0xFFFFFFFF
 MAX_SLOTS = 255
 
 
-@dataclass(frozen=True, slots=True)
-class MapInput:
+class MapInput(NamedTuple):  # as instructions are, for they are made by the thousand
     """How one input is read: element = offset + sum of (index[d] - low[d]) * strides[d]; low is 0 without a window."""
 
     dtype: Dtype
@@ -40,8 +40,7 @@ class MapInput:
     window: tuple[tuple[int, int], ...] = ()  # (low, extent) of every dimension, or () for no window
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """dst = opcode(a, b, c); unused arguments are 0."""
 
     opcode: int
@@ -53,7 +52,7 @@ class Instruction:
     @property
     def arguments(self) -> tuple[int, ...]:
         """The slots this instruction reads."""
-        return (self.a, self.b, self.c)[: OPCODES[self.opcode].arity]
+        return self[2 : 2 + OPCODES[self.opcode].arity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +91,34 @@ class Program:
     @staticmethod
     def from_words(words: Sequence[int]) -> Program:
         """Read the words back. Raises ValueError, IndexError or KeyError on words that are no program."""
-        at = iter(words)
-
-        def take(count: int) -> list[int]:
-            got = [next(at, -1) for _ in range(count)]
-            if -1 in got:
-                raise ValueError("the words end inside the program")
-            return got
-
-        n_in, n_out, n_temp, n_instr, block, tile, shape = take(7)
+        if len(words) < 7:
+            raise ValueError("the words end inside the program")
+        n_in, n_out, n_temp, n_instr, block, tile, shape = words[:7]
         rank, n_windows = shape & 255, shape >> 8
         if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words) or n_windows > n_in * rank:
             raise ValueError("too many dimensions, slots, windows or instructions")
-        dims = tuple(take(rank))
-        records = [take(2 + rank) for _ in range(n_in)]
+        after_inputs = 7 + rank + n_in * (2 + rank)
+        after_windows = after_inputs + n_windows * 2 * rank
+        end = after_windows + n_out + 2 * n_instr
+        if len(words) != end:
+            more = len(words) > end
+            raise ValueError("words are left over after the program" if more else "the words end inside the program")
+        dims = tuple(words[7 : 7 + rank])
         windows: list[tuple[tuple[int, int], ...]] = [()]
-        for _ in range(n_windows):
-            pairs = take(2 * rank)
+        for n in range(n_windows):
+            pairs = words[after_inputs + 2 * rank * n :][: 2 * rank]
             windows.append(tuple(zip(pairs[::2], pairs[1::2], strict=True)))
             if any(low + extent > dim for (low, extent), dim in zip(windows[-1], dims, strict=True)):
                 raise ValueError(f"window {windows[-1]} leaves the dimensions {dims}")
         inputs = []
-        for kind, offset, *strides in records:
-            signed = tuple(s - (s >> 31 << 32) for s in strides)
+        for at in range(7 + rank, after_inputs, 2 + rank):
+            kind, offset, *strides = words[at : at + 2 + rank]
+            signed = tuple([s - (s >> 31 << 32) for s in strides])
             inputs.append(MapInput(BY_CODE[kind & 255], offset, signed, windows[kind >> 8]))
-        outputs = tuple(BY_CODE[c] for c in take(n_out))
-        instructions = []
-        for _ in range(n_instr):
-            w, c = take(2)
-            instructions.append(Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c))
-        if next(at, -1) != -1:
-            raise ValueError("words are left over after the program")
+        outputs = tuple([BY_CODE[c] for c in words[after_windows : after_windows + n_out]])
+        code = words[after_windows + n_out :]
+        two = zip(code[::2], code[1::2], strict=True)
+        instructions = [Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c) for w, c in two]
         tiles = tile >> 8 == 1
         tile = NO_TILE if tile in (NO_TILE, 511) else tile - 256 if tiles else tile
         return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions), tiles)

@@ -73,7 +73,7 @@ def unroll(entry: EntryCalls, units: Sequence[Unit], schedule: Sequence[int]) ->
     of = {id(units[u]): made for u, made in copies.items()}
     for unit in order:
         unit.after = {c for a in unit.after for c in of[id(a)]}
-    outputs = {k: replace(v, value=newest.get(id(v.value), v.value)) for k, v in entry.outputs.items()}
+    outputs = {k: v._replace(value=newest.get(id(v.value), v.value)) for k, v in entry.outputs.items()}
     return replace(entry, units=order, outputs=outputs), order
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from lazydiff.dtypes import Dtype
 from lazydiff.kernels.program import Program
@@ -28,8 +29,7 @@ class Value:
         return self.dtype.size_bytes(self.elements)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):  # made by the thousand
     """How a node's elements lie in a value, as a map's input does (kernels/program.py).
 
     Element index = offset + sum of (index[d] - low[d]) * strides[d] inside the window, 0 outside it. Without a window

@@ -73,7 +73,7 @@ def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Fa
         tuple([tuple(sorted([position[id(a)] for a in u.after])) for u in units]),
         tuple([sum([work(c) for c in u.calls]) for u in units]),
         in_place,
-        tuple([any([v.replaces and v.replaces.kind in PERSISTENT for v in u.writes]) for u in units]),
+        tuple([any(v.replaces and v.replaces.kind in PERSISTENT for v in u.writes) for u in units]),
         born,
         keep,
         *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),
@@ -101,9 +101,7 @@ def _in_place(unit: Unit) -> list[tuple[Value, Value]]:
     if call.program is None:  # no other kernel may write over what it reads
         return []
     held = {id(v) for c in tiled for v in (*c.reads, *c.writes)}  # a tiled call reads its operands for every tile
-    old_ones = [
-        v for v in call.reads if v.replaces is None and v.kind not in PERSISTENT and id(v) not in held
-    ]
+    old_ones = [v for v in call.reads if v.replaces is None and v.kind not in PERSISTENT and id(v) not in held]
     return [
         (old, new)
         for new in (call.results if old_ones else ())

@@ -23,7 +23,7 @@ def _infer_float(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[
 
 
 def _infer_number(xs: Sequence[Tensor], attrs: dict[str, object]) -> tuple[tuple[int, ...], Dtype]:
-    integer = promoted([x.dtype for x in xs])
+    integer = None if xs[0].dtype.is_float else promoted([x.dtype for x in xs])
     return _infer_float(xs, attrs) if integer is None else (xs[0].shape, integer)
 
 
@@ -80,6 +80,8 @@ def together(*operands: Operand) -> list[Tensor]:
 
 def broadcast(*tensors: Tensor) -> list[Tensor]:
     """The tensors as views of one common shape; ShapeError names both shapes."""
+    if all(t.shape == tensors[0].shape for t in tensors):
+        return list(tensors)
     try:
         shape = np.broadcast_shapes(*(t.shape for t in tensors))
     except ValueError:

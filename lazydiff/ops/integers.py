@@ -31,7 +31,7 @@ def as_integers(operands: Sequence[Operand]) -> list[Tensor] | None:
 
     Python integers take the dtype of the others: DtypeError for one that it can't hold.
     """
-    if not any(isinstance(o, Tensor) and promoted([o.dtype]) for o in operands):
+    if not any(isinstance(o, Tensor) and not o.dtype.is_float and o.dtype is not bool_ for o in operands):
         return None
     if not all(isinstance(o, (Tensor, int, np.bool_)) or np.asarray(o).dtype.kind in "iub" for o in operands):
         return None

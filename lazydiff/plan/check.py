@@ -209,9 +209,10 @@ def _check_kernel(plan: Plan, where: str, step: Step, group: Group | None) -> No
         if group is not None:
             elements = group.range_elements(step, number, elements, declared.mode)
         _check_extent(plan, where, number, declared.dtype or step.dtype, elements, declared.name)
+    writes = step.writes
     for position, b in enumerate(step.operands):
-        for other_position, other in enumerate(step.operands):
-            if other_position != position and b in step.writes and plan.buffers[b].overlaps(plan.buffers[other]):
+        for other_position, other in enumerate(step.operands if b in writes else ()):
+            if other_position != position and plan.buffers[b].overlaps(plan.buffers[other]):
                 raise PlanError(f"{where}: writes buffer {b} over its operand {other}")
 
 
@@ -276,22 +277,23 @@ def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
     slots: list[Dtype] = [i.dtype for i in program.inputs] + list(program.outputs) + [dtype] * program.n_temps
     written = set(range(n_in))
     for number, i in enumerate(program.instructions):
-        what = f"{where}: instruction {number}"
         code = OPCODES.get(i.opcode)
         if code is None:
-            raise PlanError(f"{what}: no opcode {i.opcode}")
+            raise PlanError(f"{where}: instruction {number}: no opcode {i.opcode}")
         if not n_in <= i.dst < len(slots) or any(a not in written for a in i.arguments):
-            raise PlanError(f"{what}: {code.name} reads a slot that nothing wrote, or writes an input")
+            raise PlanError(
+                f"{where}: instruction {number}: {code.name} reads a slot that nothing wrote, or writes an input"
+            )
         if i.dst - n_in < n_out and i.dst in written:
-            raise PlanError(f"{what}: {code.name} writes an output a second time")
+            raise PlanError(f"{where}: instruction {number}: {code.name} writes an output a second time")
         if code is LOAD and i.a >= n_in:
-            raise PlanError(f"{what}: load takes an input")
+            raise PlanError(f"{where}: instruction {number}: load takes an input")
         if code is STORE and i.dst >= n_in + n_out:
-            raise PlanError(f"{what}: store takes an output")
+            raise PlanError(f"{where}: instruction {number}: store takes an output")
         crosses = code is LOAD or (code is STORE and slots[i.a] == slots[i.dst] != bits)  # it may read any dtype
-        plain = [*(a for a in i.arguments if not crosses), *([i.dst] if code is not STORE else [])]
-        if any(slots[s] != dtype for s in plain):
-            raise PlanError(f"{what}: {code.name} on a slot that is not {dtype}")
+        plain = () if crosses else i.arguments
+        if any(slots[s] is not dtype for s in plain) or (code is not STORE and slots[i.dst] is not dtype):
+            raise PlanError(f"{where}: instruction {number}: {code.name} on a slot that is not {dtype}")
         written.add(i.dst)
     if any(n_in + o not in written for o in range(n_out)):
         raise PlanError(f"{where}: an output is never written")
@@ -299,10 +301,10 @@ def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
 
 def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> None:
     n_in = len(program.inputs)
-    for position in range(n_in, len(step.operands)):
-        b = plan.buffers[step.operands[position]]
-        for other_position, other_number in enumerate(step.operands):
-            other = plan.buffers[other_number]
+    operands = [plan.buffers[b] for b in step.operands]
+    for position in range(n_in, len(operands)):
+        b = operands[position]
+        for other_position, other in enumerate(operands):
             if other_position == position or not b.overlaps(other):
                 continue
             if other_position < n_in and position < n_in + len(program.outputs):
@@ -314,4 +316,5 @@ def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> Non
                 paired = (other_position == program.tile) == program.tiles
                 if same and contiguous and paired and max(reads, default=-1) <= first_write:
                     continue
-            raise PlanError(f"{where}: writes buffer {step.operands[position]} over its operand {other_number}")
+            written, over = step.operands[position], step.operands[other_position]
+            raise PlanError(f"{where}: writes buffer {written} over its operand {over}")

@@ -81,8 +81,9 @@ class Buffer:
 
     def overlaps(self, other: Buffer) -> bool:
         """True if the two share a byte."""
-        same = self.region == other.region != Region.ZERO
-        return same and self.offset < other.end and other.offset < self.end
+        if self.offset >= other.offset + other.size_bytes or other.offset >= self.offset + self.size_bytes:
+            return False
+        return self.region == other.region != Region.ZERO
 
 
 @dataclass(frozen=True, slots=True)

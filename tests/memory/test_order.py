@@ -119,6 +119,31 @@ def test_no_order_has_a_peak_below_the_least(facts):
     assert units.least(units.first()) <= min(peak(facts, order) for order in every_order(facts))
 
 
+def least_with(facts, u, before, readers):
+    """Bytes alive with a unit in every order: of what surely is made by then and not yet read for the last time."""
+    shared = {}
+    for old, new in facts.in_place[u]:
+        if facts.sizes[old] == facts.sizes[new] and old not in (*shared.values(), *facts.keep) and new not in shared:
+            shared[new] = old
+    alive = 0
+    for v in {*range(len(facts.sizes))} - shared.keys():
+        made = v in facts.born or facts.maker[v] in before[u]
+        if made and (v in facts.writes[u] or v in facts.keep or any(u in before[r] for r in readers[v])):
+            alive += facts.sizes[v]
+    return alive
+
+
+@settings(max_examples=50, deadline=None)
+@given(entries(most=150))
+def test_the_least_is_what_must_be_alive_with_some_unit(facts):
+    order, needs = orders(facts)[0], facts.needs()
+    readers = [[u for u, reads in enumerate(facts.reads) if v in reads] for v in range(len(facts.sizes))]
+    before = {}
+    for u in order:
+        before[u] = {u}.union(*(before[n] for n in needs[u]))
+    assert Units(facts).least(order) == max(least_with(facts, u, before, readers) for u in order)
+
+
 @settings(max_examples=150, deadline=None)
 @given(entries())
 def test_exact_search_finds_the_least_of_all_orders(facts):

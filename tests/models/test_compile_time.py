@@ -1,5 +1,6 @@
 """Compiling stays fast: a real network in under a second, and a graph ten times longer in about ten times the time."""
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import lazydiff as ld
 from bench.networks import broad, deep, resnet8, unrolled
+from lazydiff import pipeline
 from lazydiff.examples import maml, pinn
 from lazydiff.plan.model import Kind
 
@@ -57,6 +59,22 @@ def test_any_shape_of_graph_compiles_loads_and_prints_in_time(build, most):
     printing, text = _seconds(lambda: str(plan))
     assert text
     assert seconds + printing < most, f"trace to plan to file to table took {seconds:.2f} + {printing:.2f} s"
+
+
+def test_the_collector_of_cycles_rests_and_is_left_as_it_was(monkeypatch):
+    seen = []
+    monkeypatch.setattr(pipeline, "check", lambda plan: seen.append(gc.isenabled()))
+    x = ld.input("x", (64, 64))
+    try:
+        for before in (gc.enable, gc.disable):
+            before()
+            ld.compile(y=ld.exp(x))
+            with pytest.raises(ld.BudgetError):
+                ld.compile(y=ld.exp(x), ram=1024)
+            seen.append(gc.isenabled())
+    finally:
+        gc.enable()
+    assert seen == [False, True, False, False]
 
 
 def test_a_graph_of_one_node():

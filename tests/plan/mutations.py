@@ -10,7 +10,7 @@ from lazydiff.plan.codec import encode
 
 
 def change(item, **fields):
-    return dataclasses.replace(item, **fields)
+    return item._replace(**fields) if isinstance(item, tuple) else dataclasses.replace(item, **fields)
 
 
 def with_step(plan, index, step):

@@ -44,14 +44,18 @@ class Units:
         c = extension()
         self._alive = [pointer(kind, array) for kind, array in arrays]
         self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
-        self._small = np.zeros(2 * self._values + 2 * self.count + 2, np.int64)
+        self._scratch = np.empty(2 * self._values + 2 * self.count + 2, np.int64)
+
+    def _memory(self, size_bytes: int = 0) -> Any:
+        """Scratch of at least so many bytes, or what usage and lists take; what is in it does not matter."""
+        if self._scratch.nbytes < size_bytes:
+            self._scratch = np.empty(size_bytes // 8 + 1, np.int64)
+        return pointer("int64_t", self._scratch)
 
     def usage(self, order: Sequence[int]) -> list[int]:
         """Bytes in use at each step; the most is what memory/lives.py says."""
         numbers, use = np.array(order, np.int32), np.zeros(self.count, np.int64)
-        extension().lib.lzd_usage(
-            self._struct, pointer("int32_t", numbers), pointer("int64_t", use), pointer("int64_t", self._small)
-        )
+        extension().lib.lzd_usage(self._struct, pointer("int32_t", numbers), pointer("int64_t", use), self._memory())
         return _ints(use)
 
     def peak(self, order: Sequence[int]) -> int:
@@ -61,7 +65,7 @@ class Units:
     def listed(self, from_the_end: bool) -> list[int]:
         """The order that always takes the unit that leaves (from the end: needs) the fewest bytes alive."""
         numbers = np.zeros(self.count, np.int32)
-        memory = pointer("int64_t", self._small)
+        memory = self._memory()
         extension().lib.lzd_list(self._struct, from_the_end, pointer("int32_t", numbers), memory)
         return _ints(numbers)
 
@@ -73,7 +77,7 @@ class Units:
         """
         c = extension()
         numbers = np.zeros(self.count, np.int32)
-        memory = c.ffi.new("int64_t[]", c.lib.lzd_first_bytes(self._struct) // 8 + 1)
+        memory = self._memory(c.lib.lzd_first_bytes(self._struct))
         ran = c.lib.lzd_first(self._struct, greedy, pointer("int32_t", numbers), memory)
         assert ran == self.count, "the units of an entry wait for each other"
         return _ints(numbers)
@@ -81,7 +85,7 @@ class Units:
     def least(self, order: Sequence[int]) -> int:
         """No order has a peak below this; from any valid one. What must be alive with each unit, whatever the order."""
         c = extension()
-        memory = c.ffi.new("int64_t[]", c.lib.lzd_window_bytes(self._struct, self.count, 0) // 8 + 1)
+        memory = self._memory(c.lib.lzd_window_bytes(self._struct, self.count, 0))
         return int(c.lib.lzd_least(self._struct, pointer("int32_t", np.array(order, np.int32)), memory))
 
     def window(
@@ -94,7 +98,7 @@ class Units:
         """
         c = extension()
         numbers, proved = np.array(order, np.int32), np.zeros(1, np.int64)
-        memory = c.ffi.new("int64_t[]", c.lib.lzd_window_bytes(self._struct, after - first, nodes) // 8 + 1)
+        memory = self._memory(c.lib.lzd_window_bytes(self._struct, after - first, nodes))
         pointers = pointer("int32_t", numbers), pointer("int64_t", proved)
         decision = c.lib.lzd_window(self._struct, pointers[0], first, after, start, nodes, work, pointers[1], memory)
         return Decision(decision), _ints(numbers), int(proved[0])
@@ -103,7 +107,7 @@ class Units:
         """The order after local moves, and more from seeded changes on; never a higher peak. Stops after `looks`."""
         c = extension()
         numbers = np.array(order, np.int32)
-        memory = c.ffi.new("int64_t[]", c.lib.lzd_moves_bytes(self._struct) // 8 + 1)
+        memory = self._memory(c.lib.lzd_moves_bytes(self._struct))
         c.lib.lzd_moves(self._struct, pointer("int32_t", numbers), seed, looks, memory)
         return _ints(numbers)
 

@@ -33,11 +33,12 @@ class MapBuilder:
 
     def input(self, view: View, load: bool = True) -> Key:
         """The key of an input slot; an input of another dtype is loaded into a temporary first, unless not `load`."""
-        item = (view.value, MapInput(view.value.dtype, view.offset, view.strides, view.window))
+        dtype = view.value.dtype
+        item = (view.value, MapInput(dtype, view.offset, view.strides, view.window))
         if item not in self.items:
             self.items.append(item)
         at = self.items.index(item)
-        if view.value.dtype == self.dtype or not load:
+        if dtype is self.dtype or not load:
             return ("in", at)
         if at not in self.loads:
             self.loads[at] = ("load", at)
@@ -53,7 +54,7 @@ class MapBuilder:
         if out is None:
             key: Key = ("tmp", node)
             self.code.append((opcode, key, args))
-        elif self.outputs[out] == self.dtype or opcode == STORE.number:
+        elif self.outputs[out] is self.dtype or opcode == STORE.number:
             key = ("out", out)
             self.code.append((opcode, key, args))
         else:
@@ -66,39 +67,39 @@ class MapBuilder:
         """The call of the program, which writes `results`."""
         items = [i for _, i in self.items]
         dims, strides, windows = collapse(self.shape, [i.strides for i in items], [i.window for i in items])
-        n_in, n_out = len(self.items), len(self.outputs)
-        last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
-        free: list[int] = []
-        temps: dict[Key, int] = {}
-        n_temps = 0
-        instructions = []
-
-        def slot(key: Key) -> int:
-            kind, number = key
-            return number if kind == "in" else n_in + number if kind == "out" else n_in + n_out + temps[key]
-
-        for n, (opcode, key, args) in enumerate(self.code):
-            numbers = [slot(a) for a in args]
-            for a in dict.fromkeys(args):
-                if a in temps and last[a] == n:
-                    free.append(temps[a])
-            if key[0] in ("tmp", "load"):
-                if not free:
-                    free.append(n_temps)
-                    n_temps += 1
-                temps[key] = free.pop()
-            first, second, third = (*numbers, 0, 0)[:3]
-            instructions.append(Instruction(opcode, slot(key), first, second, third))
+        n_temps, instructions = self._numbered()
         row = dims[-1] if dims else 1  # no block leaves its innermost row
         elements = math.prod(dims)
         short = min(BLOCK, max(LEAST_BLOCK, elements // MOST_BLOCKS))
         block = min(short, row) if n_temps else min(elements, 1 << 16)
         views = zip(items, strides, windows, strict=True)
-        inputs = tuple(MapInput(i.dtype, i.offset, s, w) for i, s, w in views)
+        inputs = tuple([MapInput(i.dtype, i.offset, s, w) for i, s, w in views])
         program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
         scratch = [Value(self.dtype, n_temps * block, Kind.WORK, "scratch")] if n_temps else []
         reads = [v for v, _ in self.items]
         return Call(MAP, self.dtype, reads, results + scratch, program=program, label=label, source=source)
+
+    def _numbered(self) -> tuple[int, list[Instruction]]:
+        """How many temporaries there are, and the instructions with slots by number."""
+        last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
+        slots: dict[Key, int] = {("in", n): n for n in range(len(self.items))}
+        slots |= {("out", n): len(self.items) + n for n in range(len(self.outputs))}
+        first = len(slots)
+        free: list[int] = []
+        n_temps = 0
+        instructions = []
+        for n, (opcode, key, args) in enumerate(self.code):
+            numbers = [slots[a] for a in args]
+            for a in dict.fromkeys(args):
+                if a[0] in ("tmp", "load") and last[a] == n:
+                    free.append(slots[a])
+            if key[0] in ("tmp", "load"):
+                if not free:
+                    free.append(first + n_temps)
+                    n_temps += 1
+                slots[key] = free.pop()
+            instructions.append(Instruction(opcode, slots[key], *numbers))
+        return n_temps, instructions
 
 
 def copy_call(view: View, label: str, source: str, into: Value | None = None) -> Call:
@@ -112,10 +113,13 @@ def copy_call(view: View, label: str, source: str, into: Value | None = None) ->
 
 def gates(nodes: Sequence[Tensor], wanted: Container[int]) -> dict[int, Tensor]:
     """Each where(0 < x, y, 0) of a map, by id, and its test, which nobody else reads: one instruction, no temporary."""
-    reads = Counter(id(i) for n in nodes for i in n.inputs)
+    tests = [n for n in nodes if n.op.name == "where"]
+    if not tests:
+        return {}
+    reads = Counter([id(i) for n in nodes for i in n.inputs])
     inside = {id(n) for n in nodes if n.op.name == "less" and id(n) not in wanted and reads[id(n)] == 1}
     found = {}
-    for node in (n for n in nodes if n.op.name == "where"):
+    for node in tests:
         test, _, other = node.inputs
         if id(test) in inside and is_zero(test.inputs[0]) and is_zero(other):
             found[id(node)] = test

@@ -60,10 +60,11 @@ class Selector:
                 self._node(node)
             elif leader[id(node)] == id(node):
                 self._map(members[id(node)], kept)
-            inputs = [i for m in members.get(id(node), [node]) for i in m.inputs]
-            waits = dict.fromkeys(v for i in inputs for v in self._after.get(id(i), ()))
-            for c in self.calls[first:]:
-                c.after = tuple(waits)
+            if self._after:
+                inputs = [i for m in members.get(id(node), [node]) for i in m.inputs]
+                waits = tuple(dict.fromkeys(v for i in inputs for v in self._after.get(id(i), ())))
+                for c in self.calls[first:]:
+                    c.after = waits
         made = {id(v) for c in self.calls for v in c.writes}
         pairs = [(self.view(old).value, self._new_value(new, old, made)) for old, new in updates]
         stored = {id(new): value for (_, new), (_, value) in zip(updates, pairs, strict=True)}
@@ -197,22 +198,26 @@ class Selector:
         head = nodes[-1]
         dtype = compute_dtype(head)
         inside = {id(n) for n in nodes}
-        read = {id(i) for n in nodes for i in n.inputs}
-        # A result that no other reads is written last: so it may lie over the state that the others read.
-        nodes = sorted(nodes, key=lambda n: n is not head and id(n) not in read)
         wanted = [n for n in nodes if n is head or id(n) in kept]
+        if len(wanted) > 1:
+            # A result that no other reads is written last: so it may lie over the state that the others read.
+            read = {id(i) for n in nodes for i in n.inputs}
+            nodes = sorted(nodes, key=lambda n: n is not head and id(n) not in read)
+            wanted = [n for n in nodes if n is head or id(n) in kept]
         dtypes = [bits if n.options.get("stored") else n.dtype for n in wanted]  # passes/masks.py
         builder = MapBuilder(dtype, head.shape, dtypes)
         outs = {id(n): k for k, n in enumerate(wanted)}
         tests = gates(nodes, outs)
         skipped = {id(test) for test in tests.values()}
-        for node in (n for n in nodes if id(n) not in skipped):
+        for node in nodes:
+            if id(node) in skipped:
+                continue
             opcode, inputs = str(node.op.opcode), node.inputs
             if (test := tests.get(id(node))) is not None:
                 opcode, inputs = "gate", (test.inputs[1], inputs[1])
-            args = [builder.result(id(i)) if id(i) in inside else builder.input(self.view(i)) for i in inputs]
+            args = [builder.result(id(i)) if id(i) in inside else builder.input(self._views[id(i)]) for i in inputs]
             builder.emit(id(node), BY_NAME[opcode].number, args, outs.get(id(node)))
-        label = "+".join(dict.fromkeys(n.op.name for n in nodes))
+        label = "+".join(dict.fromkeys([n.op.name for n in nodes]))
         values = [Value(d, n.size, Kind.WORK, n.op.name) for d, n in zip(dtypes, wanted, strict=True)]
         self.calls.append(builder.finish(values, label[:40], head.source))
         for node, value in zip(wanted, values, strict=True):

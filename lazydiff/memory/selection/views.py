@@ -142,6 +142,8 @@ def collapse(
 
     The inner of two joined dimensions must lie wholly inside each window; the outer one's window grows by its extent.
     """
+    if not any(windows):
+        return *_joined(shape, strides), [()] * len(strides)
     dims: list[int] = []
     rows: list[list[int]] = [[] for _ in strides]
     frames: list[list[Pair]] = [[] for _ in strides]
@@ -160,3 +162,22 @@ def collapse(
                 r.append(s[axis])
                 f.append(w[axis] if w else (0, extent))
     return tuple(dims), [tuple(r) for r in rows], [tuple(f) if w else () for f, w in zip(frames, windows, strict=True)]
+
+
+def _joined(
+    shape: tuple[int, ...], strides: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """collapse where nothing has a window."""
+    dims: list[int] = []
+    rows: list[list[int]] = []  # by dimension: the strides of all views
+    for axis, extent in enumerate(shape):
+        if extent == 1:
+            continue
+        here = [s[axis] for s in strides]
+        if dims and rows[-1] == [s * extent for s in here]:
+            dims[-1] *= extent
+            rows[-1] = here
+        else:
+            dims.append(extent)
+            rows.append(here)
+    return tuple(dims), list(zip(*rows, strict=True)) if rows else [()] * len(strides)
