@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lazydiff.dtypes import Dtype, f64
 from lazydiff.export.c_maps import maps_of
-from lazydiff.export.sources import c_kernels_dir
 from lazydiff.export.tables import render_ops, render_table
 from lazydiff.kernels.opcodes import OPCODES, Opcode
+from lazydiff.kernels.sources import c_kernels_dir
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 

@@ -1,10 +1,10 @@
-"""What one element of a map is in C: its casts and operations, and how many are computed together."""
+"""How many elements of a map are computed together in C, and which of its operations are functions of their own."""
 
 from __future__ import annotations
 
 import re
 
-from lazydiff.dtypes import Dtype, bits, bool_, f32, f64, i8, i32, u8
+from lazydiff.dtypes import f32
 from lazydiff.export.map_forms import Form
 from lazydiff.kernels.opcodes import OPCODES, Opcode
 
@@ -14,7 +14,6 @@ _SHORT = 2  # those of one whose loop is written out twice as long
 _PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
 _ONE = {"add", "subtract", "multiply", "neg", "abs", "fma"}  # each one instruction of a floating-point unit
 TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
-_LIMITS = {i32: "INT32_MIN, INT32_MAX", u8: "0, 255", i8: "-128, 127"}
 
 
 def is_function(code: Opcode) -> bool:
@@ -33,22 +32,3 @@ def step_of(form: Form, most: int) -> int:
         return 1
     short = len(codes) <= _SHORT and all(code.name in _ONE for code in codes)
     return 2 * TOGETHER if short else TOGETHER
-
-
-def cast(value: str, source: Dtype) -> str:
-    """A load: an element of any dtype as a T."""
-    return f"{value} ? (T)1 : (T)0" if source in (bits, bool_) else f"(T){value}"
-
-
-def stored(value: str, target: Dtype) -> str:
-    """A store: a T as an element of any dtype."""
-    if target in (f32, f64):
-        return f"({target.c_name}){value}"
-    if target in (bits, bool_):
-        return f"{value} != (T)0"
-    return f"{'' if target is i32 else f'({target.c_name})'}truncated({value}, {_LIMITS[target]})"
-
-
-def c_type(dtype: Dtype) -> str:
-    """The C type of an element while it is in a register."""
-    return "bool" if dtype is bits else dtype.c_name

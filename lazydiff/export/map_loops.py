@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from lazydiff.dtypes import Dtype, bits, f32
-from lazydiff.export.map_elements import TAKEN_UP, TOGETHER, c_type, cast, is_function, step_of, stored
+from lazydiff.export.map_elements import TAKEN_UP, TOGETHER, is_function, step_of
 from lazydiff.export.map_forms import FLAT, HEAD, ONE, ROWS, TILE, Form, Input
+from lazydiff.kernels.c_elements import c_type, cast, stored
 from lazydiff.kernels.opcodes import LOAD, OPCODES, STORE
 
 

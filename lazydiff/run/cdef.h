@@ -43,6 +43,9 @@ int lzd_open_regions(lzd_model **model, const void *plan, size_t plan_bytes, con
 const char *lzd_simd_name(uint32_t number);
 const char *lzd_simd(const lzd_model *model);
 int lzd_set_simd(lzd_model *model, const char *name);
+typedef void (*lzd_maps)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
+size_t lzd_kernels_bytes(void);
+void lzd_set_maps(lzd_model *model, void *table, lzd_maps f32, lzd_maps *own_f32, lzd_maps f64, lzd_maps *own_f64);
 int lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work);
 void lzd_threads_stop(lzd_model *model);
 void lzd_threads_forget(lzd_model *model);

@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import os
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ class Model:
     def simd(self) -> str:
         """The instruction set whose kernels run: a name of `simd_names()`."""
         return str(self._ffi.string(self._lib.lzd_simd(self._model)).decode())
+
+    def use_maps(self, functions: Mapping[str, tuple[int, int]]) -> None:
+        """Run maps by loaded functions from now on: by compute dtype, addresses as in run/compiled.py."""
+        ffi, given = self._ffi, []
+        for dtype in ("f32", "f64"):
+            function, interpreter = functions.get(dtype, (0, 0))
+            given += [ffi.cast("lzd_maps", function), ffi.cast("lzd_maps *", interpreter)]
+        self._kernels = ffi.new("uint64_t[]", self._lib.lzd_kernels_bytes() // 8)  # for as long as the model
+        self._lib.lzd_set_maps(self._model, self._kernels, *given)
 
     def start_threads(self, count: int) -> None:
         """Run large steps on so many threads from now on. Raises InputError for a count that can't be."""

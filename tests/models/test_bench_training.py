@@ -36,8 +36,11 @@ def peer(monkeypatch):
 
 def test_a_peer_that_computes_the_same_losses_is_timed(peer):
     found = training.raced(WORKLOAD, ["pytorch"], Roofline({4: 1e9}, {1 << 20: 1e9}))
-    assert set(found.seconds) == {"lazydiff", "lazydiff, in C", "torch"}
-    assert found.ratio("torch") == found.seconds["lazydiff"] / found.seconds["torch"]
+    ours_too = {f"lazydiff{maps}{where}" for maps in ("", ours.COMPILED) for where in ("", ", in C")}
+    assert set(found.seconds) == {*ours_too, "torch"}
+    for maps in ("", ours.COMPILED):
+        assert found.ratio("torch", maps) == found.seconds[f"lazydiff{maps}"] / found.seconds["torch"]
+        assert found.to_best(maps) == found.ratio("torch", maps)
     least = max(counted(WORKLOAD).multiply_adds, counted(WORKLOAD).moved) / 1e9
     assert found.of_roofline == least / found.seconds["lazydiff, in C"]
     assert training.line(found).count("|") == training.HEAD.splitlines()[0].count("|")

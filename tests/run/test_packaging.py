@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lazydiff.errors import ToolError
-from lazydiff.export import sources
+from lazydiff.kernels import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ def test_the_c_sources_are_found_in_a_checkout():
 
 
 def test_the_c_sources_are_found_in_a_wheel_and_missed_when_gone(tmp_path, monkeypatch):
-    module = tmp_path / "site-packages" / "lazydiff" / "export" / "sources.py"
+    module = tmp_path / "site-packages" / "lazydiff" / "kernels" / "sources.py"
     monkeypatch.setattr(sources, "__file__", str(module))
     with pytest.raises(ToolError, match="pip install"):
         sources.c_kernels_dir()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tools.bench.peers.contestant import Contestant, RefusalError
+from tools.bench.peers.ours import COMPILED
 from tools.bench.roofline import Roofline, measured
 from tools.bench.workloads import lazy
 from tools.bench.workloads.counting import Counts, counted
@@ -48,19 +49,33 @@ class Result:
         """The least time possible over that of lazydiff's step in C."""
         return None if self.roofline_seconds is None else self.roofline_seconds / self.seconds["lazydiff, in C"]
 
-    def ratio(self, peer: str) -> float:
-        """lazydiff's time over the peer's: below 1 lazydiff is the faster. A peer in a loop is met by the step in C."""
+    @property
+    def peers(self) -> list[str]:
+        """Who was timed beside lazydiff."""
+        return [p for p in self.seconds if not p.startswith("lazydiff")]
+
+    def ratio(self, peer: str, maps: str = "") -> float:
+        """lazydiff's time over the peer's: below 1 lazydiff is the faster. A peer in a loop is met by the step in C.
+
+        `maps` is what its name has for how maps run: "", or ours.COMPILED.
+        """
         looped = self.how[peer] in ("one loop", "many steps a call")
-        return self.seconds["lazydiff, in C" if looped else "lazydiff"] / self.seconds[peer]
+        return self.seconds[f"lazydiff{maps}{', in C' if looped else ''}"] / self.seconds[peer]
+
+    def to_best(self, maps: str = "") -> float | None:
+        """The ratio to the peer that comes nearest; None without one, or without maps of that kind."""
+        found = [p for p in self.peers if p != "C by hand"] if f"lazydiff{maps}" in self.seconds else []
+        return max((self.ratio(p, maps) for p in found), default=None)
 
     def told(self) -> dict[str, object]:
         """For JSON."""
-        peers = [p for p in self.seconds if not p.startswith("lazydiff")]
+        compiled = COMPILED if f"lazydiff{COMPILED}" in self.seconds else ""
         return {
             "workload": self.workload.name,
             "microseconds": {k: 1e6 * v for k, v in self.seconds.items()},
             "how": self.how,
-            "ratios": {p: self.ratio(p) for p in peers},
+            "ratios": {p: self.ratio(p) for p in self.peers},
+            "ratios_with_compiled_maps": {p: self.ratio(p, compiled) for p in self.peers},
             "missing": self.missing,
             "multiply_adds": self.counts.multiply_adds,
             "gflops": self.gflops,
@@ -153,8 +168,8 @@ def results(part: str = "", peers: Sequence[str] = tuple(PEERS)) -> Iterator[Res
             yield raced(workload, peers, roofline)
 
 
-HEADS = ("workload", "lazydiff", "in C", "torch", "compiled", "JAX", "/ torch", "/ compiled", "/ JAX")
-HEADS += ("GFLOP/s", "of roofline", "RAM", "XLA's plan")
+HEADS = ("workload", "lazydiff", "in C", "maps compiled", "in C", "torch", "torch.compile", "JAX")
+HEADS += ("/ best", "maps compiled / best", "GFLOP/s", "of roofline", "RAM", "XLA's plan")
 HEAD = f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}"
 
 
@@ -168,8 +183,9 @@ def _time(seconds: float | None) -> str:
 def line(r: Result) -> str:
     """A row of the Markdown table under HEAD; microseconds a step."""
     names = PEERS["pytorch"] + PEERS["jax_"]
-    times = [_time(r.seconds.get(n)) for n in ("lazydiff", "lazydiff, in C", *names)]
-    ratios = [f"{r.ratio(n):.2f}" if n in r.seconds else "-" for n in names]
+    ours = [f"lazydiff{maps}{where}" for maps in ("", COMPILED) for where in ("", ", in C")]
+    times = [_time(r.seconds.get(n)) for n in (*ours, *names)]
+    ratios = ["-" if (found := r.to_best(maps)) is None else f"{found:.2f}" for maps in ("", COMPILED)]
     share = "-" if r.of_roofline is None else f"{r.of_roofline:.0%}"
     sizes = [f"{r.bytes[n]:,}".replace(",", " ") if n in r.bytes else "-" for n in ("lazydiff", "JAX")]
     return f"| {' | '.join([r.workload.name, *times, *ratios, f'{r.gflops:.1f}', share, *sizes])} |"
@@ -188,4 +204,8 @@ def notes(found: Sequence[Result]) -> list[str]:
             told.append(
                 f"{r.workload.name} by hand in C: {took:.2f} us; lazydiff in C / by hand: {r.ratio('C by hand'):.2f}"
             )
+    for maps, which in (("", "maps interpreted"), (COMPILED, "maps compiled")):
+        ratios = [ratio for r in found if (ratio := r.to_best(maps)) is not None]
+        if ratios:
+            told.append(f"geometric mean of lazydiff / best, {which}: {statistics.geometric_mean(ratios):.3f}")
     return told

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lzd.h"
+#include "lzd_maps.h"
 
 /* lzd_call, `times` times with the same inputs, until one fails. */
 static lzd_status lzd_repeat(lzd_model *model, uint32_t entry, const void *const *inputs, void *const *outputs, uint32_t times)

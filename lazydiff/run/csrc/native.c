@@ -588,21 +588,21 @@ static void *_cffi_types[] = {
 /*  1 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(lzd_model const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_model const *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 121), // lzd_model const *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // char const *()(uint32_t)
 /*  7 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model * *, void const *, size_t, lzd_block const *, uint32_t)
 /* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // lzd_model * *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // void const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 125), // void const *
 /* 12 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // lzd_block const *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 119), // lzd_block const *
 /* 14 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, char const *)
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 105), // lzd_model *
-/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 102), // char const *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 121), // lzd_model *
+/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 118), // char const *
 /* 19 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 20 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, uint32_t)
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
@@ -640,8 +640,8 @@ static void *_cffi_types[] = {
 /* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 40),
 /* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 41),
 /* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 97), // uint64_t(*)(void)
-/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 108), // uint64_t *
+/* 56 */ _CFFI_OP(_CFFI_OP_POINTER, 99), // uint64_t(*)(void)
+/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 123), // uint64_t *
 /* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model *, uint32_t, void const *, size_t)
 /* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
@@ -652,17 +652,17 @@ static void *_cffi_types[] = {
 /* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_entry *)
 /* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // lzd_entry *
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // lzd_entry *
 /* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, lzd_symbol *)
 /* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 106), // lzd_symbol *
+/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 122), // lzd_symbol *
 /* 74 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(lzd_model const *, uint32_t, void *, size_t)
 /* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 77 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 110), // void *
+/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 125), // void *
 /* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // int()(void const *, size_t, uint32_t *)
@@ -670,31 +670,46 @@ static void *_cffi_types[] = {
 /* 83 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
 /* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(lzd_model const *)
-/* 87 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
-/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 91 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
-/* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // uint64_t()(uint64_t(*)(void))
-/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 56),
-/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 97 */ _CFFI_OP(_CFFI_OP_FUNCTION, 108), // uint64_t()(void)
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 12), // size_t()(void)
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(lzd_model const *)
+/* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 7), // uint32_t()(void const *, size_t, uint32_t *)
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 94 */ _CFFI_OP(_CFFI_OP_NOOP, 35),
+/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 96 */ _CFFI_OP(_CFFI_OP_FUNCTION, 123), // uint64_t()(uint64_t(*)(void))
+/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 56),
 /* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 110), // void()(lzd_model *)
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 103 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
-/* 104 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
-/* 105 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
-/* 106 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
-/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
-/* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 123), // uint64_t()(void)
+/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void()(lzd_model *)
+/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void()(lzd_model *, void *, void(*)(void * const *, uint32_t const *, uint32_t, uint32_t), void(* *)(void * const *, uint32_t const *, uint32_t, uint32_t), void(*)(void * const *, uint32_t const *, uint32_t, uint32_t), void(* *)(void * const *, uint32_t const *, uint32_t, uint32_t))
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 78),
+/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 112), // void(*)(void * const *, uint32_t const *, uint32_t, uint32_t)
+/* 108 */ _CFFI_OP(_CFFI_OP_POINTER, 107), // void(* *)(void * const *, uint32_t const *, uint32_t, uint32_t)
+/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 108),
+/* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void()(void * const *, uint32_t const *, uint32_t, uint32_t)
+/* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 41),
+/* 114 */ _CFFI_OP(_CFFI_OP_POINTER, 7), // uint32_t const *
+/* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 116 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 117 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 118 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 119 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // lzd_block
+/* 120 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // lzd_entry
+/* 121 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // lzd_model
+/* 122 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // lzd_symbol
+/* 123 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 124 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 125 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_d_lzd_call(lzd_model * x0, uint32_t x1, void const * const * x2, void * const * x3)
@@ -1063,6 +1078,32 @@ _cffi_f_lzd_describe_entry(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_lzd_describe_entry _cffi_d_lzd_describe_entry
+#endif
+
+static size_t _cffi_d_lzd_kernels_bytes(void)
+{
+  return lzd_kernels_bytes();
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_kernels_bytes(PyObject *self, PyObject *noarg)
+{
+  size_t result;
+  PyObject *pyresult;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = lzd_kernels_bytes(); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  (void)noarg; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  return pyresult;
+}
+#else
+#  define _cffi_f_lzd_kernels_bytes _cffi_d_lzd_kernels_bytes
 #endif
 
 static int _cffi_d_lzd_open_regions(lzd_model * * x0, void const * x1, size_t x2, lzd_block const * x3, uint32_t x4)
@@ -1498,6 +1539,91 @@ _cffi_f_lzd_reset(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_lzd_reset _cffi_d_lzd_reset
+#endif
+
+static void _cffi_d_lzd_set_maps(lzd_model * x0, void * x1, void(* x2)(void * const *, uint32_t const *, uint32_t, uint32_t), void(* * x3)(void * const *, uint32_t const *, uint32_t, uint32_t), void(* x4)(void * const *, uint32_t const *, uint32_t, uint32_t), void(* * x5)(void * const *, uint32_t const *, uint32_t, uint32_t))
+{
+  lzd_set_maps(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_lzd_set_maps(PyObject *self, PyObject *args)
+{
+  lzd_model * x0;
+  void * x1;
+  void(* x2)(void * const *, uint32_t const *, uint32_t, uint32_t);
+  void(* * x3)(void * const *, uint32_t const *, uint32_t, uint32_t);
+  void(* x4)(void * const *, uint32_t const *, uint32_t, uint32_t);
+  void(* * x5)(void * const *, uint32_t const *, uint32_t, uint32_t);
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "lzd_set_maps", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (lzd_model *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(78), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(78), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = (void(*)(void * const *, uint32_t const *, uint32_t, uint32_t))_cffi_to_c_pointer(arg2, _cffi_type(107));
+  if (x2 == (void(*)(void * const *, uint32_t const *, uint32_t, uint32_t))NULL && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(108), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (void(* *)(void * const *, uint32_t const *, uint32_t, uint32_t))alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(108), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = (void(*)(void * const *, uint32_t const *, uint32_t, uint32_t))_cffi_to_c_pointer(arg4, _cffi_type(107));
+  if (x4 == (void(*)(void * const *, uint32_t const *, uint32_t, uint32_t))NULL && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(108), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (void(* *)(void * const *, uint32_t const *, uint32_t, uint32_t))alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(108), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { lzd_set_maps(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_lzd_set_maps _cffi_d_lzd_set_maps
 #endif
 
 static int _cffi_d_lzd_set_simd(lzd_model * x0, char const * x1)
@@ -2018,21 +2144,23 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "lzd_check", (void *)_cffi_f_lzd_check, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 81), (void *)_cffi_d_lzd_check },
   { "lzd_describe", (void *)_cffi_f_lzd_describe, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_lzd_describe },
   { "lzd_describe_entry", (void *)_cffi_f_lzd_describe_entry, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 65), (void *)_cffi_d_lzd_describe_entry },
+  { "lzd_kernels_bytes", (void *)_cffi_f_lzd_kernels_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 86), (void *)_cffi_d_lzd_kernels_bytes },
   { "lzd_open_regions", (void *)_cffi_f_lzd_open_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_lzd_open_regions },
-  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 94), (void *)_cffi_d_lzd_probe_heap },
+  { "lzd_probe_heap", (void *)_cffi_f_lzd_probe_heap, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 96), (void *)_cffi_d_lzd_probe_heap },
   { "lzd_read", (void *)_cffi_f_lzd_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 75), (void *)_cffi_d_lzd_read },
-  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 89), (void *)_cffi_d_lzd_regions },
+  { "lzd_regions", (void *)_cffi_f_lzd_regions, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_lzd_regions },
   { "lzd_repeat", (void *)_cffi_f_lzd_repeat, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 43), (void *)_cffi_d_lzd_repeat },
   { "lzd_repeat_counted", (void *)_cffi_f_lzd_repeat_counted, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 50), (void *)_cffi_d_lzd_repeat_counted },
-  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_reset },
+  { "lzd_reset", (void *)_cffi_f_lzd_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 101), (void *)_cffi_d_lzd_reset },
+  { "lzd_set_maps", (void *)_cffi_f_lzd_set_maps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_lzd_set_maps },
   { "lzd_set_simd", (void *)_cffi_f_lzd_set_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_lzd_set_simd },
   { "lzd_simd", (void *)_cffi_f_lzd_simd, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_lzd_simd },
   { "lzd_simd_name", (void *)_cffi_f_lzd_simd_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_lzd_simd_name },
   { "lzd_status_text", (void *)_cffi_f_lzd_status_text, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_lzd_status_text },
-  { "lzd_threads", (void *)_cffi_f_lzd_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 86), (void *)_cffi_d_lzd_threads },
-  { "lzd_threads_forget", (void *)_cffi_f_lzd_threads_forget, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_threads_forget },
+  { "lzd_threads", (void *)_cffi_f_lzd_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 88), (void *)_cffi_d_lzd_threads },
+  { "lzd_threads_forget", (void *)_cffi_f_lzd_threads_forget, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 101), (void *)_cffi_d_lzd_threads_forget },
   { "lzd_threads_start", (void *)_cffi_f_lzd_threads_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 20), (void *)_cffi_d_lzd_threads_start },
-  { "lzd_threads_stop", (void *)_cffi_f_lzd_threads_stop, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 99), (void *)_cffi_d_lzd_threads_stop },
+  { "lzd_threads_stop", (void *)_cffi_f_lzd_threads_stop, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 101), (void *)_cffi_d_lzd_threads_stop },
   { "lzd_write", (void *)_cffi_f_lzd_write, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 59), (void *)_cffi_d_lzd_write },
 };
 
@@ -2072,7 +2200,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 18) },
   { "dims", offsetof(lzd_symbol, dims),
             sizeof(((lzd_symbol *)0)->dims),
-            _CFFI_OP(_CFFI_OP_NOOP, 107) },
+            _CFFI_OP(_CFFI_OP_NOOP, 114) },
   { "rank", offsetof(lzd_symbol, rank),
             sizeof(((lzd_symbol *)0)->rank),
             _CFFI_OP(_CFFI_OP_NOOP, 7) },
@@ -2081,34 +2209,35 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 7) },
   { "kind", offsetof(lzd_symbol, kind),
             sizeof(((lzd_symbol *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 109) },
+            _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "dtype", offsetof(lzd_symbol, dtype),
              sizeof(((lzd_symbol *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 109) },
+             _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "region", offsetof(lzd_symbol, region),
               sizeof(((lzd_symbol *)0)->region),
-              _CFFI_OP(_CFFI_OP_NOOP, 109) },
+              _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "buffer", offsetof(lzd_symbol, buffer),
               sizeof(((lzd_symbol *)0)->buffer),
               _CFFI_OP(_CFFI_OP_NOOP, 7) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "lzd_block", 103, _CFFI_F_CHECK_FIELDS,
+  { "lzd_block", 119, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_block), offsetof(struct _cffi_align__lzd_block, y), 0, 2 },
-  { "lzd_entry", 104, _CFFI_F_CHECK_FIELDS,
+  { "lzd_entry", 120, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_entry), offsetof(struct _cffi_align__lzd_entry, y), 2, 6 },
-  { "lzd_model", 105, 0,
+  { "lzd_model", 121, 0,
     sizeof(lzd_model), offsetof(struct _cffi_align__lzd_model, y), 8, 2 },
-  { "lzd_symbol", 106, _CFFI_F_CHECK_FIELDS,
+  { "lzd_symbol", 122, _CFFI_F_CHECK_FIELDS,
     sizeof(lzd_symbol), offsetof(struct _cffi_align__lzd_symbol, y), 10, 8 },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "lzd_block", 103 },
-  { "lzd_entry", 104 },
-  { "lzd_model", 105 },
-  { "lzd_symbol", 106 },
+  { "lzd_block", 119 },
+  { "lzd_entry", 120 },
+  { "lzd_maps", 107 },
+  { "lzd_model", 121 },
+  { "lzd_symbol", 122 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -2118,12 +2247,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   NULL,  /* no enums */
   _cffi_typenames,
-  31,  /* num_globals */
+  33,  /* num_globals */
   4,  /* num_struct_unions */
   0,  /* num_enums */
-  4,  /* num_typenames */
+  5,  /* num_typenames */
   NULL,  /* no includes */
-  111,  /* num_types */
+  126,  /* num_types */
   0,  /* flags */
 };
 

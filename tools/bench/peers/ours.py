@@ -1,4 +1,4 @@
-"""lazydiff: a step a call from Python with the batches in turn, and many steps of one batch in one C call."""
+"""lazydiff: a step a call from Python with the batches in turn, and many of one batch in a C call; maps either way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 
 import lazydiff as ld
-from tools.bench.peers.contestant import Contestant
+from lazydiff.errors import ToolError
+from tools.bench.peers.contestant import Contestant, RefusalError
 from tools.bench.workloads import lazy
 from tools.bench.workloads.definitions import Workload
 
@@ -44,8 +45,22 @@ class Repeated(Called):
         self.session.repeat("train", n, **self.batches[0])
 
 
+COMPILED = ", compiled maps"
+
+
 def ways(workload: Workload) -> list[Callable[[], Contestant]]:
-    """Both on one session."""
+    """Both ways on one session, and on another one whose maps a C compiler has made loops of."""
     batches = [{f"batch{k}": a for k, a in enumerate(batch)} for batch in workload.init()[2]]
-    session = ld.Session(lazy.compiled(workload))
-    return [partial(Called, session, batches), partial(Repeated, session, batches)]
+    plan = lazy.compiled(workload)
+    session = ld.Session(plan)
+    compiled = [partial(_compiled, kind, plan, batches) for kind in (Called, Repeated)]
+    return [partial(Called, session, batches), partial(Repeated, session, batches), *compiled]
+
+
+def _compiled(kind: type[Called], plan: ld.Plan, batches: list[dict[str, np.ndarray]]) -> Contestant:
+    try:
+        made = kind(ld.Session(plan, maps="compiled"), batches)
+    except ToolError as error:
+        raise RefusalError(str(error)) from error
+    made.name = kind.name.replace("lazydiff", f"lazydiff{COMPILED}")
+    return made

@@ -1,4 +1,4 @@
-"""Finds the C runtime's own sources, which an exported folder is made of."""
+"""Finds the C runtime's own sources, of which exported folders and compiled maps are made."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def c_kernels_dir() -> Path:
         if (folder / "include" / "lzd.h").is_file():
             return folder
     raise ToolError(
-        f"lazydiff.export: the C sources are not beside {package}\n"
+        f"lazydiff: the C sources are not beside {package}\n"
         "  try: pip install --force-reinstall lazydiff, or pip install -e . in a whole checkout"
     )
