@@ -17,7 +17,7 @@ from lazydiff.memory.facts import work
 from lazydiff.memory.placement.place import alive_bytes
 
 LONG_BLOCKS = 256, 64, 16  # elements
-HIGH_TILE = 8  # rows
+HIGH_TILES = 8, 4, 2  # rows of a product
 MOST_TILES = 16  # are tried, where fewer are better
 LONG_RANGES = 8192, 2048, 512  # elements that a chain hands on at once
 
@@ -104,7 +104,8 @@ def _heights(calls: list[Call]) -> list[int]:
         longer = [min(rows, first.tile_rows * (range_ // row // first.tile_rows)) for range_ in LONG_RANGES]
         return [*[r for r in longer if r > first.tile_rows], 0]
     if all(o.mode != "scratch" for o in kernel.operands):
-        return [min(HIGH_TILE, rows), 0]
+        higher = sorted({min(height, rows) for height in HIGH_TILES}, reverse=True)
+        return [*[r for r in higher if r > first.tile_rows], 0]
     fewer = [-(-rows // parts) for parts in range(1, MOST_TILES)]
     return [*[r for r in fewer if r > first.tile_rows], 0]
 

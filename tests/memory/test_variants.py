@@ -8,7 +8,7 @@ from lazydiff import fitting
 from lazydiff.frontend.training import Step
 from lazydiff.memory.selection import programs
 from lazydiff.memory.selection.programs import BLOCK, LEAST_BLOCK, MOST_BLOCKS
-from lazydiff.memory.variants import HIGH_TILE, LONG_BLOCKS
+from lazydiff.memory.variants import HIGH_TILES, LONG_BLOCKS
 from lazydiff.plan.model import MAP
 
 RNG = np.random.default_rng(3)
@@ -56,7 +56,7 @@ def test_without_a_budget_high_tiles_may_cost_a_thousandth(monkeypatch):
     free = ld.compile(train=step)
     monkeypatch.setattr(fitting, "SPARE", 1 << 40)
     least = ld.compile(train=step)
-    assert tiles(free) == [HIGH_TILE] > tiles(least)
+    assert tiles(free) == [HIGH_TILES[0]] > tiles(least)
     assert least.ram_bytes < free.ram_bytes <= least.ram_bytes * 1025 // 1024
 
 
@@ -107,6 +107,19 @@ def test_a_budget_with_less_room_than_a_long_block_takes_one_between():
     assert found == [[LEAST_BLOCK], [LEAST_BLOCK], [16], [16], [BLOCK]]
 
 
+@pytest.mark.parametrize(("more", "rows"), [(0, 1), (2047, 1), (2048, 2), (6144, 4), (8191, 4), (14336, 8)])
+def test_a_tile_is_as_high_as_there_is_room(more, rows):
+    """Of 2, 4 or 8 rows; one of 512 columns takes 2,048 bytes."""
+    x, y = ld.input("x", (32, 64)), ld.input("y", (32, 512))
+    w = ld.param("w", np.zeros((64, 512), np.float32))
+    step = Step({}, ((w, w - 0.1 * (x.T @ y)),))
+    least = ld.compile(train=step)
+    assert [s.tile_rows for s in least.entries[0].steps if s.tile_rows] == [1]
+    plan = ld.compile(train=step, ram=least.ram_bytes + more)
+    assert [s.tile_rows for s in plan.entries[0].steps if s.tile_rows] == [rows]
+    assert least.ram_bytes + 2048 * (rows - 1) <= plan.ram_bytes <= least.ram_bytes + more
+
+
 def test_a_product_whose_tile_has_room_makes_eight_rows_at_a_time(monkeypatch):
     def tiles(plan):
         return [s.tile_rows for s in plan.entries[0].steps if s.tile_rows]
@@ -115,8 +128,8 @@ def test_a_product_whose_tile_has_room_makes_eight_rows_at_a_time(monkeypatch):
     monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
     plain = ld.compile(train=wide_step())
     assert tiles(plain) == [1, 1]
-    assert tiles(free) == [1, HIGH_TILE]  # the first runs where most is alive
-    assert tiles(roomy) == [HIGH_TILE, HIGH_TILE]
+    assert tiles(free) == [1, HIGH_TILES[0]]  # the first runs where most is alive
+    assert tiles(roomy) == [HIGH_TILES[0]] * 2
     assert free.ram_bytes == plain.ram_bytes
     x = RNG.normal(size=(4, 64)).astype(np.float32)
     kept = []

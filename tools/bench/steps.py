@@ -1,4 +1,4 @@
-"""Where a training step's time goes: `python -m tools.bench.steps w5_resnet8_b1 [--top 20] [--by-kernel] [--json]`.
+"""Where a training step's time goes: `python -m tools.bench.steps w5_resnet8_b1 [--by-kernel] [--maps compiled] ...`.
 
 Each step of the plan is timed alone, with the RAM as the steps before it leave it: in an opened plan the entry's record
 is narrowed to that step, and the entry is called in C. So caches are warmer than in a whole step; the sum beside the
@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.program import NO_TILE, Program
 from lazydiff.plan.codec import decode
 from lazydiff.plan.model import MAP, Plan, Step
+from lazydiff.run.session import Maps
 from tools.bench.workloads import lazy
 from tools.bench.workloads.definitions import ALL
 
@@ -89,8 +91,8 @@ def named(group: tuple[Step, ...]) -> tuple[str, str]:
 class Narrow:
     """A session whose entry can be narrowed to a range of its steps."""
 
-    def __init__(self, plan: Plan, entry: int, inputs: dict[str, np.ndarray]) -> None:
-        self.session = ld.Session(plan)
+    def __init__(self, plan: Plan, entry: int, inputs: dict[str, np.ndarray], maps: Maps = "interpreted") -> None:
+        self.session = ld.Session(plan, maps=maps)
         self.model = self.session._model
         # What the bytes say is what runs: the plan's own entry, read back.
         self.entry = decode(plan.to_bytes()).entries[entry]
@@ -149,9 +151,11 @@ def groups(steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
             begin = at + 1
 
 
-def profile(plan: Plan, inputs: dict[str, np.ndarray], entry: int = 0) -> tuple[list[Timed], float, float]:
+def profile(
+    plan: Plan, inputs: dict[str, np.ndarray], maps: Maps = "interpreted", entry: int = 0
+) -> tuple[list[Timed], float, float]:
     """The timed steps; microseconds of a call without steps, which they do not include; and of a whole step."""
-    n = Narrow(plan, entry, inputs)
+    n = Narrow(plan, entry, inputs, maps)
     n.begin()
     n.narrow(0, 0)
     empty = n.seconds(False)
@@ -209,13 +213,14 @@ def main() -> None:
     parser.add_argument("name", help=f"part of a workload's name: {', '.join(ALL)}")
     parser.add_argument("--top", type=int, default=0, help="only so many steps, the longest first")
     parser.add_argument("--by-kernel", action="store_true", help="added up by kernel (`step` counts the calls)")
+    parser.add_argument("--maps", choices=get_args(Maps), default="interpreted", help="how maps run")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     for name, workload in ALL.items():
         if options.name not in name:
             continue
         batch = {f"batch{k}": a for k, a in enumerate(workload.init()[2][0])}
-        rows, empty, whole = profile(lazy.compiled(workload), batch)
+        rows, empty, whole = profile(lazy.compiled(workload), batch, options.maps)
         total = sum(r.us for r in rows)
         if options.by_kernel:
             rows = by_kernel(rows)
