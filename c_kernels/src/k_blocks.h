@@ -3,107 +3,198 @@
 #include "k_sums.h"
 #include "k_vector.h"
 
-/* Four numbers, the pointer moving on, in registers that keep no sums. */
-#define LOW(to, from) \
-    do { \
-        TAKE_FOUR(from, t0, t1, t2, t3, s16, s17, s18, s19); \
-        (to)[0] = t0, (to)[1] = t1, (to)[2] = t2, (to)[3] = t3; \
-    } while (0)
-#define HIGH(to, from) \
-    do { \
-        TAKE_FOUR(from, t0, t1, t2, t3, s20, s21, s22, s23); \
-        (to)[0] = t0, (to)[1] = t1, (to)[2] = t2, (to)[3] = t3; \
-    } while (0)
+static const T none[16] = {0};
 
-LZD_INLINE void add_row(T *sum, T a, const T *b)
+LZD_INLINE void add_row(T *sum, T a, T b0, T b1, T b2, T b3)
 {
-    UNROLL for (uint32_t j = 0; j < 4u; j++) {
-        sum[j] = FMA(a, b[j], sum[j]);
+    sum[0] = FMA(a, b0, sum[0]), sum[1] = FMA(a, b1, sum[1]), sum[2] = FMA(a, b2, sum[2]), sum[3] = FMA(a, b3, sum[3]);
+}
+
+/* One run of terms of one by one sums. */
+LZD_INLINE void add_one(T *sum, const T *a, const T *b, const sums *s)
+{
+    for (uint32_t k = s->terms; k != 0u; k--, a += s->a_step, b += s->b_step) {
+        *sum = FMA(*a, *b, *sum);
     }
 }
 
-/* One run of terms of a block. */
-LZD_INLINE void add_run(T *sum, const T *a, const T *b, const sums *s, uint32_t rows, uint32_t columns, lie how)
+/* One by four, the columns of b apart: four terms at a time. */
+LZD_INLINE void add_row_across(T *sum, const T *a, const T *b, const sums *s)
 {
-    const T *p[4] = {a, a + s->a_row, a + 2 * s->a_row, a + 3 * s->a_row};
-    const T *q[4] = {b, b + s->b_column, b + 2 * s->b_column, b + 3 * s->b_column};
-    const ptrdiff_t a_step = s->a_step, a_on = a_step - 4, b_on = s->b_step - (columns == 1u ? 0 : STEP(columns));
+    const T *q0 = b, *q1 = b + s->b_column, *q2 = b + 2 * s->b_column, *q3 = b + 3 * s->b_column;
+    for (uint32_t k = s->terms / 4u; k != 0u; k--) {
+        TAKE_FOUR(a, x0, x1, x2, x3, s20, s21, s22, s23);
+        TAKE_FOUR(q0, u0, u1, u2, u3, s4, s5, s6, s7);
+        TAKE_FOUR(q1, v0, v1, v2, v3, s8, s9, s10, s11);
+        TAKE_FOUR(q2, w0, w1, w2, w3, s12, s13, s14, s15);
+        TAKE_FOUR(q3, y0, y1, y2, y3, s16, s17, s18, s19);
+        add_row(sum, x0, u0, v0, w0, y0);
+        add_row(sum, x1, u1, v1, w1, y1);
+        add_row(sum, x2, u2, v2, w2, y2);
+        add_row(sum, x3, u3, v3, w3, y3);
+    }
+    for (uint32_t k = s->terms % 4u; k != 0u; k--) {
+        add_row(sum, *a++, *q0++, *q1++, *q2++, *q3++);
+    }
+}
+
+/* Four by four, the columns of b apart: two terms at a time. */
+LZD_INLINE void add_rows_across(T *sum, const T *a, const T *b, const sums *s)
+{
+    const T *p0 = a, *p1 = a + s->a_row, *p2 = a + 2 * s->a_row, *p3 = a + 3 * s->a_row;
+    const T *q0 = b, *q1 = b + s->b_column, *q2 = b + 2 * s->b_column, *q3 = b + 3 * s->b_column;
+    for (uint32_t k = s->terms / 2u; k != 0u; k--) {
+        TAKE_TWO(q0, u0, u1, s16, s17);
+        TAKE_TWO(q1, v0, v1, s18, s19);
+        TAKE_TWO(q2, w0, w1, s20, s21);
+        TAKE_TWO(q3, y0, y1, s22, s23);
+#define ROW(r, p) \
+    do { \
+        TAKE_TWO(p, x0, x1, s24, s25); \
+        add_row(sum + 4 * (r), x0, u0, v0, w0, y0); \
+        add_row(sum + 4 * (r), x1, u1, v1, w1, y1); \
+    } while (0)
+        ROW(0, p0);
+        ROW(1, p1);
+        ROW(2, p2);
+        ROW(3, p3);
+#undef ROW
+    }
+    if (s->terms % 2u != 0u) {
+        const T u = *q0, v = *q1, w = *q2, y = *q3;
+        add_row(sum, *p0, u, v, w, y);
+        add_row(sum + 4, *p1, u, v, w, y);
+        add_row(sum + 8, *p2, u, v, w, y);
+        add_row(sum + 12, *p3, u, v, w, y);
+    }
+}
+
+/* One by four or by sixteen, the columns of b beside each other. */
+LZD_INLINE void add_row_beside(T *sum, const T *a, const T *b, const sums *s, uint32_t columns)
+{
+    const ptrdiff_t a_step = s->a_step, b_on = s->b_step - STEP(columns);
     for (uint32_t k = s->terms; k != 0u; k--) {
-        T x[4], w[4];
-        if (columns == 1u) {
-            sum[0] = FMA(*p[0], *q[0], sum[0]);
-            p[0] += a_step, q[0] += b_on;
-            continue;
-        }
-        if (how == ACROSS) {
-            UNROLL for (uint32_t j = 0; j < 4u; j++) {
-                w[j] = *q[j]++;
-            }
+        const T x = *a;
+        a += a_step;
+        if (columns == 4u) {
+            TAKE_FOUR(b, w0, w1, w2, w3, s16, s17, s18, s19);
+            add_row(sum, x, w0, w1, w2, w3);
         } else {
-            LOW(w, q[0]);
+            UNROLL for (uint32_t j = 0; j < 16u; j += 8u) {
+                TAKE_EIGHT(b, w0, w1, w2, w3, w4, w5, w6, w7, s16, s17, s18, s19, s20, s21, s22, s23);
+                add_row(sum + j, x, w0, w1, w2, w3);
+                add_row(sum + j + 4u, x, w4, w5, w6, w7);
+            }
         }
-        if (how == OWN) {
-            UNROLL for (uint32_t r = 0; r < rows; r++) {
-                HIGH(x, p[r]);
-                p[r] += a_on;
-                UNROLL for (uint32_t j = 0; j < 4u; j++) {
-                    sum[4u * r + j] = FMA(x[j], w[j], sum[4u * r + j]);
-                }
-            }
-        } else if (how == PACKED && rows > 1u) {
-            HIGH(x, p[0]);
-            p[0] += a_on;
-            UNROLL for (uint32_t r = 0; r < rows; r++) {
-                add_row(sum + 4u * r, x[r], w);
-            }
+        b += b_on;
+    }
+}
+
+/* Four by four, the columns of b beside each other; PACKED: the rows of a too. */
+LZD_INLINE void add_rows_beside(T *sum, const T *a, const T *b, const sums *s, bool packed)
+{
+    const T *p0 = a, *p1 = a + s->a_row, *p2 = a + 2 * s->a_row, *p3 = a + 3 * s->a_row;
+    const ptrdiff_t a_on = s->a_step - 4, b_on = s->b_step - 4;
+    for (uint32_t k = s->terms; k != 0u; k--) {
+        T x0, x1, x2, x3;
+        TAKE_FOUR(b, w0, w1, w2, w3, s16, s17, s18, s19);
+        b += b_on;
+        if (packed) {
+            TAKE_FOUR(a, y0, y1, y2, y3, s20, s21, s22, s23);
+            a += a_on;
+            x0 = y0, x1 = y1, x2 = y2, x3 = y3;
         } else {
-            UNROLL for (uint32_t r = 0; r < rows; r++) {
-                x[r] = *p[r];
-                p[r] += rows > 1u || how == ACROSS ? 1 : a_step;
-                add_row(sum + 4u * r, x[r], w);
-            }
+            x0 = *p0++, x1 = *p1++, x2 = *p2++, x3 = *p3++;
         }
-        if (columns == 16u) {
-            HIGH(w, q[0]);
-            add_row(sum + 4, x[0], w);
-            LOW(w, q[0]);
-            add_row(sum + 8, x[0], w);
-            HIGH(w, q[0]);
-            add_row(sum + 12, x[0], w);
-        }
-        if (how != ACROSS) {
-            q[0] += b_on;
+        add_row(sum, x0, w0, w1, w2, w3);
+        add_row(sum + 4, x1, w0, w1, w2, w3);
+        add_row(sum + 8, x2, w0, w1, w2, w3);
+        add_row(sum + 12, x3, w0, w1, w2, w3);
+    }
+}
+
+/* `rows` by four, each column with an a of its own. */
+LZD_INLINE void add_own(T *sum, const T *a, const T *b, const sums *s, uint32_t rows)
+{
+    const ptrdiff_t a_step = s->a_step, a_row = s->a_row - 4, b_on = s->b_step - 4;
+    for (uint32_t k = s->terms; k != 0u; k--, a += a_step) {
+        const T *p = a;
+        TAKE_FOUR(b, w0, w1, w2, w3, s16, s17, s18, s19);
+        b += b_on;
+        UNROLL for (uint32_t r = 0; r < 4u * rows; r += 4u, p += a_row) {
+            TAKE_FOUR(p, x0, x1, x2, x3, s20, s21, s22, s23);
+            sum[r] = FMA(x0, w0, sum[r]), sum[r + 1u] = FMA(x1, w1, sum[r + 1u]);
+            sum[r + 2u] = FMA(x2, w2, sum[r + 2u]), sum[r + 3u] = FMA(x3, w3, sum[r + 3u]);
         }
     }
 }
 
-/* One function for all ways to lie: clearing and storing sixteen sums is as much code as the loop between. */
+/* One function for all ways to lie: loading and storing sixteen sums is as much code as the loop between. */
 LZD_INLINE void block(T *out, const T *a, const T *b, const sums *s, uint32_t rows, uint32_t columns, lie how)
 {
-    T sum[16] = {0};
+    T sum[16];
+    const T *from = s->onto ? out : none;
+    const ptrdiff_t from_row = s->onto ? s->out_row - 4 : 0, out_row = s->out_row - 4;
     uint32_t group = s->group;
+#define FROM(r, ...) \
+    do { \
+        TAKE_FOUR(from, t0, t1, t2, t3, __VA_ARGS__); \
+        sum[4 * (r)] = t0, sum[4 * (r) + 1] = t1, sum[4 * (r) + 2] = t2, sum[4 * (r) + 3] = t3; \
+    } while (0)
+#define TO(r, ...) PUT_FOUR(out, sum[4 * (r)], sum[4 * (r) + 1], sum[4 * (r) + 2], sum[4 * (r) + 3], __VA_ARGS__)
+    if (columns == 1u) {
+        sum[0] = *from;
+    } else {
+        FROM(0, s0, s1, s2, s3);
+    }
+    if (rows == 4u || columns == 16u) {
+        const ptrdiff_t on = columns == 16u ? 0 : from_row;
+        from += on;
+        FROM(1, s4, s5, s6, s7);
+        from += on;
+        FROM(2, s8, s9, s10, s11);
+        from += on;
+        FROM(3, s12, s13, s14, s15);
+    }
     for (uint32_t left = s->runs; left != 0u; left--) {
-        if (columns != 4u) {
-            add_run(sum, a, b, s, rows, columns, BESIDE);
-        } else if (how == ACROSS) {
-            add_run(sum, a, b, s, rows, columns, ACROSS);
-        } else if (LZD_DEPTHWISE && how == OWN) {
-            add_run(sum, a, b, s, rows, columns, OWN);
-        } else if (how == PACKED && rows > 1u) {
-            add_run(sum, a, b, s, rows, columns, PACKED);
+        if (columns == 1u) {
+            add_one(sum, a, b, s);
+        } else if (columns == 4u && how == ACROSS) {
+            if (rows == 1u) {
+                add_row_across(sum, a, b, s);
+            } else {
+                add_rows_across(sum, a, b, s);
+            }
+        } else if (LZD_DEPTHWISE && columns == 4u && how == OWN) {
+            add_own(sum, a, b, s, rows);
+        } else if (rows == 1u) {
+            add_row_beside(sum, a, b, s, columns);
+        } else if (how == PACKED) {
+            add_rows_beside(sum, a, b, s, true);
         } else {
-            add_run(sum, a, b, s, rows, columns, BESIDE);
+            add_rows_beside(sum, a, b, s, false);
         }
         a += s->a_run, b += s->b_run;
         if (--group == 0u) {
             group = s->group, a += s->a_group, b += s->b_group;
         }
     }
-    UNROLL for (uint32_t r = 0; r < rows; r++, out += s->out_row) {
-        UNROLL for (uint32_t j = 0; j < columns; j++) {
-            out[j] = sum[4u * r + j];
-        }
+    if (columns == 1u) {
+        *out = sum[0];
+    } else {
+        TO(0, s0, s1, s2, s3);
     }
+    if (rows == 4u || columns == 16u) {
+        const ptrdiff_t on = columns == 16u ? 0 : out_row;
+        out += on;
+        TO(1, s4, s5, s6, s7);
+        out += on;
+        TO(2, s8, s9, s10, s11);
+        out += on;
+        TO(3, s12, s13, s14, s15);
+    }
+#undef FROM
+#undef TO
 }
 
 #define BLOCK(name, rows, columns) \

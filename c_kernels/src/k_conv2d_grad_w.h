@@ -25,7 +25,7 @@ void SUFFIX(lzd_k_conv2d_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
                 STEP(j.begin * s->sw + dj * s->dw - s->pw) * c + STEP(row - tap * s->cg),
             (const T *)p[LZD_CONV2D_GRAD_W_P_Y] + STEP(i.begin * s->ow + j.begin) * f, count, own ? s->groups : s->fg,
             length(j), s->n * lines, lines, f, 1, 1, STEP(s->sw) * c, f, step, STEP(s->ow) * f,
-            STEP(s->h) * line - STEP(lines) * step, STEP((s->oh - lines) * s->ow) * f,
+            STEP(s->h) * line - STEP(lines) * step, STEP((s->oh - lines) * s->ow) * f, false,
         };
         for (uint32_t g = 0; g < (own ? 1u : s->groups); g++, t.out += s->fg, t.a += s->cg, t.b += s->fg) {
             SUFFIX(lzd_sums)(&t, own ? OWN : PACKED);

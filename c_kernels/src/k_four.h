@@ -1,4 +1,4 @@
-/* Four or eight numbers from memory into registers in one instruction, and back, the pointer moving on: for the loops of generated
+/* Two, four or eight numbers from memory into registers in one instruction, and back, the pointer moving on: for the loops of generated
  * maps (lazydiff/export/map_loops.py), for sums of products and of rows. A small core has such an instruction, for registers in a
  * row, and compilers do not find it. */
 #ifndef K_FOUR_H
@@ -12,6 +12,13 @@
         register T r0 __asm(#s0), r1 __asm(#s1), r2 __asm(#s2), r3 __asm(#s3); \
         __asm volatile("vldmia %4!, {" #s0 "-" #s3 "}" : "=t"(r0), "=t"(r1), "=t"(r2), "=t"(r3), "+r"(from) : : "memory"); \
         x0 = r0, x1 = r1, x2 = r2, x3 = r3; \
+    } while (0)
+#define TAKE_TWO(from, x0, x1, s0, s1) \
+    T x0, x1; \
+    do { \
+        register T r0 __asm(#s0), r1 __asm(#s1); \
+        __asm volatile("vldmia %2!, {" #s0 "-" #s1 "}" : "=t"(r0), "=t"(r1), "+r"(from) : : "memory"); \
+        x0 = r0, x1 = r1; \
     } while (0)
 #define PUT_FOUR(to, y0, y1, y2, y3, s0, s1, s2, s3) \
     do { \
@@ -35,6 +42,9 @@
                        : "+r"(to) : "t"(r0), "t"(r1), "t"(r2), "t"(r3), "t"(r4), "t"(r5), "t"(r6), "t"(r7) : "memory"); \
     } while (0)
 #else
+#define TAKE_TWO(from, x0, x1, s0, s1) \
+    const T x0 = (from)[0], x1 = (from)[1]; \
+    (from) += 2
 #define TAKE_FOUR(from, x0, x1, x2, x3, s0, s1, s2, s3) \
     const T x0 = (from)[0], x1 = (from)[1], x2 = (from)[2], x3 = (from)[3]; \
     (from) += 4

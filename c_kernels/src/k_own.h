@@ -22,7 +22,6 @@
 /* Every length is in bytes; `step` is from one pixel and from one term of x to the next. */
 LZD_INLINE void three_taps(T *out, const T *x, const T *weight, const sums *s, ptrdiff_t step, ptrdiff_t out_row)
 {
-    static const T none[16] = {0};
     const ptrdiff_t size = (ptrdiff_t)sizeof(T), tap = s->b_step * size;
     const ptrdiff_t x_on = (s->a_run + s->a_group) * size - 6 * step, weight_on = (s->b_run + s->b_group) * size - 3 * tap;
     uint32_t runs = s->runs;

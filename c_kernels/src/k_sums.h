@@ -14,7 +14,7 @@ typedef enum lie {
     OWN     /* columns of a and of b beside each other */
 } lie;
 
-/* out[r * out_row + j] = sum of a[r * a_row + ..] * b[j * b_column + ..] from 0, one fma a term, r < rows, j < columns. The terms
+/* out[r * out_row + j] = sum of a[r * a_row + ..] * b[j * b_column + ..] from 0 or from itself, one fma a term, r < rows, j < columns. The terms
  * are `runs` runs of `terms` terms; from one term to the next both operands move by a_step and b_step, from one run to the next by
  * a_run and b_run, and after every `group` runs by a_group and b_group too. */
 typedef struct sums {
@@ -22,6 +22,7 @@ typedef struct sums {
     const T *a, *b;
     uint32_t rows, columns, terms, runs, group;
     ptrdiff_t out_row, a_row, b_column, a_step, b_step, a_run, b_run, a_group, b_group;
+    bool onto; /* from what is in out, and not from 0 */
 } sums;
 
 /* Some sums may be made twice, so out must not lie where a or b do. */

@@ -31,7 +31,7 @@ static void taps_band(T *out, const band *o, uint32_t columns, bool own)
             o->weight + STEP(taps.begin) * o->weights, below ? o->height : beside, columns,
             own ? count : o->joined ? count * o->channels : o->channels, count != 0u ? o->rows * runs : 0u, runs,
             below ? o->out_row : o->out_pixel, below ? o->below : o->pixel, o->column, own ? o->tap : 1, own ? o->weights : o->term,
-            o->tap, o->weights, o->down - STEP(runs) * o->tap, o->next - STEP(runs) * o->weights,
+            o->tap, o->weights, o->down - STEP(runs) * o->tap, o->next - STEP(runs) * o->weights, false,
         };
         for (uint32_t i = 0; i < (below ? 1u : o->height); i++, s.out += o->out_row, s.a += o->below) {
             SUFFIX(lzd_sums)(&s, own ? OWN : o->column == 1 ? BESIDE : ACROSS);
