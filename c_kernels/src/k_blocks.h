@@ -38,34 +38,43 @@ LZD_INLINE void add_row_across(T *sum, const T *a, const T *b, const sums *s)
     }
 }
 
+/* Two terms of one row of four by four: x from p, and the columns' numbers of each term. */
+#define TWO_TERMS(r, p, u0, u1, u2, u3, v0, v1, v2, v3) \
+    do { \
+        TAKE_TWO(p, x0, x1, s24, s25); \
+        add_row(sum + 4 * (r), x0, u0, u1, u2, u3); \
+        add_row(sum + 4 * (r), x1, v0, v1, v2, v3); \
+    } while (0)
+#define TWO_TERMS_OF_ALL(...) \
+    do { \
+        TWO_TERMS(0, p0, __VA_ARGS__); \
+        TWO_TERMS(1, p1, __VA_ARGS__); \
+        TWO_TERMS(2, p2, __VA_ARGS__); \
+        TWO_TERMS(3, p3, __VA_ARGS__); \
+    } while (0)
+
+LZD_INLINE void add_rows(T *sum, T x0, T x1, T x2, T x3, T w0, T w1, T w2, T w3)
+{
+    add_row(sum, x0, w0, w1, w2, w3);
+    add_row(sum + 4, x1, w0, w1, w2, w3);
+    add_row(sum + 8, x2, w0, w1, w2, w3);
+    add_row(sum + 12, x3, w0, w1, w2, w3);
+}
+
 /* Four by four, the columns of b apart: two terms at a time. */
 LZD_INLINE void add_rows_across(T *sum, const T *a, const T *b, const sums *s)
 {
     const T *p0 = a, *p1 = a + s->a_row, *p2 = a + 2 * s->a_row, *p3 = a + 3 * s->a_row;
     const T *q0 = b, *q1 = b + s->b_column, *q2 = b + 2 * s->b_column, *q3 = b + 3 * s->b_column;
     for (uint32_t k = s->terms / 2u; k != 0u; k--) {
-        TAKE_TWO(q0, u0, u1, s16, s17);
-        TAKE_TWO(q1, v0, v1, s18, s19);
-        TAKE_TWO(q2, w0, w1, s20, s21);
-        TAKE_TWO(q3, y0, y1, s22, s23);
-#define ROW(r, p) \
-    do { \
-        TAKE_TWO(p, x0, x1, s24, s25); \
-        add_row(sum + 4 * (r), x0, u0, v0, w0, y0); \
-        add_row(sum + 4 * (r), x1, u1, v1, w1, y1); \
-    } while (0)
-        ROW(0, p0);
-        ROW(1, p1);
-        ROW(2, p2);
-        ROW(3, p3);
-#undef ROW
+        TAKE_TWO(q0, u0, v0, s16, s17);
+        TAKE_TWO(q1, u1, v1, s18, s19);
+        TAKE_TWO(q2, u2, v2, s20, s21);
+        TAKE_TWO(q3, u3, v3, s22, s23);
+        TWO_TERMS_OF_ALL(u0, u1, u2, u3, v0, v1, v2, v3);
     }
     if (s->terms % 2u != 0u) {
-        const T u = *q0, v = *q1, w = *q2, y = *q3;
-        add_row(sum, *p0, u, v, w, y);
-        add_row(sum + 4, *p1, u, v, w, y);
-        add_row(sum + 8, *p2, u, v, w, y);
-        add_row(sum + 12, *p3, u, v, w, y);
+        add_rows(sum, *p0, *p1, *p2, *p3, *q0, *q1, *q2, *q3);
     }
 }
 
@@ -90,26 +99,33 @@ LZD_INLINE void add_row_beside(T *sum, const T *a, const T *b, const sums *s, ui
     }
 }
 
-/* Four by four, the columns of b beside each other; PACKED: the rows of a too. */
-LZD_INLINE void add_rows_beside(T *sum, const T *a, const T *b, const sums *s, bool packed)
+/* Four by four, the columns of b beside each other: two terms at a time. */
+LZD_INLINE void add_rows_beside(T *sum, const T *a, const T *b, const sums *s)
 {
     const T *p0 = a, *p1 = a + s->a_row, *p2 = a + 2 * s->a_row, *p3 = a + 3 * s->a_row;
+    const ptrdiff_t b_on = s->b_step - 4;
+    for (uint32_t k = s->terms / 2u; k != 0u; k--) {
+        TAKE_FOUR(b, u0, u1, u2, u3, s16, s17, s18, s19);
+        b += b_on;
+        TAKE_FOUR(b, v0, v1, v2, v3, s20, s21, s22, s23);
+        b += b_on;
+        TWO_TERMS_OF_ALL(u0, u1, u2, u3, v0, v1, v2, v3);
+    }
+    if (s->terms % 2u != 0u) {
+        add_rows(sum, *p0, *p1, *p2, *p3, b[0], b[1], b[2], b[3]);
+    }
+}
+
+/* Four by four, the columns of b beside each other, and the rows of a too. */
+LZD_INLINE void add_rows_packed(T *sum, const T *a, const T *b, const sums *s)
+{
     const ptrdiff_t a_on = s->a_step - 4, b_on = s->b_step - 4;
     for (uint32_t k = s->terms; k != 0u; k--) {
-        T x0, x1, x2, x3;
         TAKE_FOUR(b, w0, w1, w2, w3, s16, s17, s18, s19);
         b += b_on;
-        if (packed) {
-            TAKE_FOUR(a, y0, y1, y2, y3, s20, s21, s22, s23);
-            a += a_on;
-            x0 = y0, x1 = y1, x2 = y2, x3 = y3;
-        } else {
-            x0 = *p0++, x1 = *p1++, x2 = *p2++, x3 = *p3++;
-        }
-        add_row(sum, x0, w0, w1, w2, w3);
-        add_row(sum + 4, x1, w0, w1, w2, w3);
-        add_row(sum + 8, x2, w0, w1, w2, w3);
-        add_row(sum + 12, x3, w0, w1, w2, w3);
+        TAKE_FOUR(a, x0, x1, x2, x3, s20, s21, s22, s23);
+        a += a_on;
+        add_rows(sum, x0, x1, x2, x3, w0, w1, w2, w3);
     }
 }
 
@@ -170,9 +186,9 @@ LZD_INLINE void block(T *out, const T *a, const T *b, const sums *s, uint32_t ro
         } else if (rows == 1u) {
             add_row_beside(sum, a, b, s, columns);
         } else if (how == PACKED) {
-            add_rows_beside(sum, a, b, s, true);
+            add_rows_packed(sum, a, b, s);
         } else {
-            add_rows_beside(sum, a, b, s, false);
+            add_rows_beside(sum, a, b, s);
         }
         a += s->a_run, b += s->b_run;
         if (--group == 0u) {
