@@ -149,8 +149,9 @@ LZD_INLINE void add_own(T *sum, const T *a, const T *b, const sums *s, uint32_t 
 LZD_INLINE void block(T *out, const T *a, const T *b, const sums *s, uint32_t rows, uint32_t columns, lie how)
 {
     T sum[16];
-    const T *from = s->onto ? out : none;
-    const ptrdiff_t from_row = s->onto ? s->out_row - 4 : 0, out_row = s->out_row - 4;
+    const bool onto = LZD_UNPOOL && s->onto;
+    const T *from = onto ? out : none;
+    const ptrdiff_t from_row = onto ? s->out_row - 4 : 0, out_row = s->out_row - 4;
     uint32_t group = s->group;
 #define FROM(r, ...) \
     do { \
@@ -233,22 +234,55 @@ LZD_INLINE bool are_three_taps(const sums *s)
     return s->terms == 3u && s->runs != 0u && s->group == 1u && (s->a_step == s->a_row || s->a_step == -s->a_row);
 }
 
+typedef void (*block_fn)(T *out, const T *a, const T *b, const sums *s, lie how);
+
+/* Some numbers of a block: whole rows, `made` of them, and of the others the first few columns. */
+LZD_INLINE uint32_t kept_of_row(uint32_t r, uint32_t made, uint32_t beside) { return r < made ? 4u : beside; }
+
+/* A block whose first rows or columns have been made before and must not go on from themselves again: they are put back. */
+static LZD_APART void run_again(block_fn run, T *out, const T *a, const T *b, const sums *s, lie how, uint32_t made, uint32_t beside)
+{
+    const uint32_t high = s->rows < 4u || s->columns < 4u ? 1u : 4u;
+    T kept[16], *to = kept;
+    const T *from = kept;
+    for (uint32_t r = 0; r < high; r++) {
+        for (uint32_t j = 0; j < kept_of_row(r, made, beside); j++) {
+            *to++ = out[STEP(r) * s->out_row + STEP(j)];
+        }
+    }
+    run(out, a, b, s, how);
+    for (uint32_t r = 0; r < high; r++, out += s->out_row) {
+        for (uint32_t j = 0; j < kept_of_row(r, made, beside); j++) {
+            out[j] = *from++;
+        }
+    }
+}
+
 /* Where fewer are left than the last block has, it computes some again. */
 void SUFFIX(lzd_sums)(const sums *s, lie how)
 {
     const bool narrow = s->columns < 4u;
     const uint32_t high = s->rows < 4u || narrow ? 1u : 4u;
     const bool own = LZD_DEPTHWISE && how == OWN, eight = own && high == 1u && s->columns >= 8u;
-    const uint32_t wide = narrow ? 1u : eight ? 8u : high == 1u && how == BESIDE && s->columns >= 16u ? 16u : 4u;
+    const uint32_t wide = narrow ? 1u : eight ? 8u : high == 1u && (how == BESIDE || how == PACKED) && s->columns >= 16u ? 16u : 4u;
     const bool three = own && high == 4u && are_three_taps(s);
-    void (*const run)(T *, const T *, const T *, const sums *, lie) =
+    const block_fn run =
         narrow ? one : wide == 16u ? wide_row : eight ? own_eight : high == 1u ? row : three ? own_three : rows;
-    for (uint32_t j = 0; j < s->columns; j += wide) {
-        j = j + wide > s->columns ? s->columns - wide : j;
+    for (uint32_t j = 0, beside = 0; j < s->columns; j += wide) {
+        if (j + wide > s->columns) {
+            beside = j + wide - s->columns, j -= beside;
+        }
         const T *a = s->a + (own ? j : 0u), *b = s->b + STEP(j) * s->b_column;
-        for (uint32_t r = 0; r < s->rows; r += high) {
-            r = r + high > s->rows ? s->rows - high : r;
-            run(s->out + STEP(r) * s->out_row + j, a + STEP(r) * s->a_row, b, s, how);
+        for (uint32_t r = 0, made = 0; r < s->rows; r += high) {
+            if (r + high > s->rows) {
+                made = r + high - s->rows, r -= made;
+            }
+            T *const out = s->out + STEP(r) * s->out_row + j;
+            if (LZD_UNPOOL && s->onto && (made | beside) != 0u) {
+                run_again(run, out, a + STEP(r) * s->a_row, b, s, how, made, beside);
+            } else {
+                run(out, a + STEP(r) * s->a_row, b, s, how);
+            }
         }
     }
 }

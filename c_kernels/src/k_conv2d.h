@@ -18,7 +18,7 @@ void SUFFIX(lzd_k_conv2d)(void *const *p, const uint32_t *v, uint32_t begin, uin
     const range inner = all_inside(&down, s->oh);
     band o = {x, weight, across, s->ow, 1u, 0u, s->cg, s->dw == 1u && s->groups == 1u, STEP(s->sw) * c, STEP(s->sh) * line, STEP(s->dw) * c,
               STEP(s->dh) * line,
-              f, 1, weights, STEP(s->kw) * weights, f, STEP(s->ow) * f};
+              f, 1, weights, STEP(s->kw) * weights, f, STEP(s->ow) * f, false};
     for (uint32_t row = begin; row < end; row += o.height, out += STEP(o.height) * o.out_row) {
         const uint32_t n = row / s->oh, i = row - n * s->oh;
         const range rows = taps_inside(&down, i);

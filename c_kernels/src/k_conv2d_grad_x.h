@@ -5,37 +5,6 @@
  * turned and added to all pixels, whose sums wait in memory meanwhile. */
 #include "k_taps.h"
 
-/* The first of the taps that read position `padded` - padding, how many there are from one to the next, and the output that
- * the first does so for, which may lie outside. `taps` where there is none. */
-typedef struct phase {
-    uint32_t tap, tap_step, at_step;
-    int32_t at;
-} phase;
-
-LZD_INLINE phase phase_of(uint32_t padded, uint32_t taps, uint32_t stride, uint32_t dilation)
-{
-    phase f = {0u, 1u, dilation, (int32_t)padded};
-    if (stride != 1u) {
-        while (f.tap < taps && f.tap * dilation % stride != padded % stride) {
-            f.tap++;
-        }
-        while (f.tap_step * dilation % stride != 0u) {
-            f.tap_step++;
-        }
-        f.at = ((int32_t)padded - (int32_t)(f.tap * dilation)) / (int32_t)stride;
-        f.at_step = f.tap_step * dilation / stride;
-    }
-    return f;
-}
-
-/* The same as taps of the outputs. */
-LZD_INLINE axis axis_of(phase f, uint32_t taps, uint32_t side)
-{
-    const uint32_t count = f.tap < taps ? (taps - f.tap + f.tap_step - 1u) / f.tap_step : 0u;
-    const axis a = {f.at, 1, -(int32_t)f.at_step, (int32_t)count, (int32_t)side};
-    return a;
-}
-
 /* Rows begin .. end-1, phase by phase. */
 LZD_INLINE void grad_x_rows(T *out, const T *y, const T *weight, WINDOW *s, uint32_t begin, uint32_t end)
 {
@@ -56,7 +25,7 @@ LZD_INLINE void grad_x_rows(T *out, const T *y, const T *weight, WINDOW *s, uint
                 axis_of(columns, s->kw, s->ow), (s->w - q + s->sw - 1u) / s->sw, height, length(inside_now), s->fg, false,
                 f, line, -STEP(columns.at_step) * f, -STEP(rows.at_step) * line,
                 1, is_depthwise(s) ? 1 : f, STEP(columns.tap_step) * tap, STEP(rows.tap_step * s->kw) * tap,
-                STEP(s->sw) * c, STEP(s->w) * c,
+                STEP(s->sw) * c, STEP(s->w) * c, false,
             };
             taps_groups(out + STEP(q) * c, &o, s, s->cg, s->fg);
         }

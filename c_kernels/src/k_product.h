@@ -13,7 +13,7 @@ typedef struct factors {
 } factors;
 
 #if LZD_SMALL
-static void product(T *out, const factors *x)
+static inline void product(T *out, const factors *x)
 {
     const sums s = {out, x->a, x->b, x->rows, x->n, x->k, 1u, 1u, STEP(x->n), x->a_row, x->b_column, x->a_step, x->b_step, 0, 0, 0, 0, false};
     SUFFIX(lzd_sums)(&s, x->b_column != 1 ? ACROSS : x->a_row == 1 ? PACKED : BESIDE);

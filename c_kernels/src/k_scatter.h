@@ -33,8 +33,20 @@ LZD_INLINE void store_some(T *p, V a, channels_part f)
     }
 }
 
-/* What channels of a row of windows bring to their taps of number `first` .. first+kw-1, beside each other in out. Where a tap is
- * not chosen 0 is added, which changes no sum that began with 0, and is no jump. `alone`: no other window sees these taps, so what
+#if LZD_SMALL
+/* What channels of a row of windows bring to their taps of number `first` .. first+kw-1, beside each other in out. */
+LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first, range taps, uint32_t channels, bool alone)
+{
+    (void)alone;
+    for (uint32_t c = 0; c < channels; c++) {
+        const uint32_t dj = at[c] - first;
+        if (dj >= taps.begin && dj < taps.end) {
+            out[(size_t)dj * channels + c] += a[c];
+        }
+    }
+}
+#else
+/* The same. Where a tap is not chosen 0 is added, which changes no sum that began with 0, and is no jump. `alone`: no other window sees these taps, so what
  * lies there is still 0 and need not be read, which would wait for the part of a vector that was just written beside it. */
 LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first, range taps, uint32_t channels, bool alone)
 {
@@ -48,6 +60,7 @@ LZD_INLINE void add_chosen(T *out, const T *a, const uint8_t *at, uint32_t first
         }
     }
 }
+#endif
 
 static void clear(T *out, size_t count)
 {

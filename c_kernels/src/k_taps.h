@@ -14,7 +14,39 @@ typedef struct band {
     ptrdiff_t pixel, below, tap, down; /* steps in x: to the next result, the one below, the next tap, the next row of taps */
     ptrdiff_t term, column, weights, next; /* steps in weight: to the next term, column, tap, row of taps */
     ptrdiff_t out_pixel, out_row;
+    bool onto; /* sums go on from what is in out: only on small cores */
 } band;
+
+/* The first of the taps that read position `padded` - padding, how many there are from one to the next, and the output that
+ * the first does so for, which may lie outside. `taps` where there is none. */
+typedef struct phase {
+    uint32_t tap, tap_step, at_step;
+    int32_t at;
+} phase;
+
+LZD_INLINE phase phase_of(uint32_t padded, uint32_t taps, uint32_t stride, uint32_t dilation)
+{
+    phase f = {0u, 1u, dilation, (int32_t)padded};
+    if (stride != 1u) {
+        while (f.tap < taps && f.tap * dilation % stride != padded % stride) {
+            f.tap++;
+        }
+        while (f.tap_step * dilation % stride != 0u) {
+            f.tap_step++;
+        }
+        f.at = ((int32_t)padded - (int32_t)(f.tap * dilation)) / (int32_t)stride;
+        f.at_step = f.tap_step * dilation / stride;
+    }
+    return f;
+}
+
+/* The same as taps of the outputs. */
+LZD_INLINE axis axis_of(phase f, uint32_t taps, uint32_t side)
+{
+    const uint32_t count = f.tap < taps ? (taps - f.tap + f.tap_step - 1u) / f.tap_step : 0u;
+    const axis a = {f.at, 1, -(int32_t)f.at_step, (int32_t)count, (int32_t)side};
+    return a;
+}
 
 #if LZD_SMALL
 /* `columns` columns of all results of a band. Those at the sides, which lack taps, are summed below each other. */
@@ -31,7 +63,7 @@ static void taps_band(T *out, const band *o, uint32_t columns, bool own)
             o->weight + STEP(taps.begin) * o->weights, below ? o->height : beside, columns,
             own ? count : o->joined ? count * o->channels : o->channels, count != 0u ? o->rows * runs : 0u, runs,
             below ? o->out_row : o->out_pixel, below ? o->below : o->pixel, o->column, own ? o->tap : 1, own ? o->weights : o->term,
-            o->tap, o->weights, o->down - STEP(runs) * o->tap, o->next - STEP(runs) * o->weights, false,
+            o->tap, o->weights, o->down - STEP(runs) * o->tap, o->next - STEP(runs) * o->weights, o->onto,
         };
         for (uint32_t i = 0; i < (below ? 1u : o->height); i++, s.out += o->out_row, s.a += o->below) {
             SUFFIX(lzd_sums)(&s, own ? OWN : o->column == 1 ? BESIDE : ACROSS);

@@ -2,6 +2,9 @@
  * made, used up and forgotten, so the sums lie in the output meanwhile; the order of their terms is that of whole rows. */
 #include "k_across.h"
 #include "k_scatter.h"
+#if LZD_SMALL
+#include "k_taps.h"
+#endif
 
 typedef struct unpool {
     uint32_t n, h, w, cg, oh, ow, fg, kh, kw, sh, sw, dh, dw, ph, pw;
@@ -32,7 +35,12 @@ LZD_INLINE void next_row(uint32_t *n, uint32_t *i, uint32_t oh)
 static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
                      uint32_t count, uint32_t rows, uint32_t columns)
 {
+#if LZD_SMALL /* for the weight alone */
+    const sums s = {out, a, b, rows, columns, count, 1u, 1u, STEP(out_row), STEP(a_row), 1, STEP(a_step), STEP(b_step), 0, 0, 0, 0, true};
+    SUFFIX(lzd_sums)(&s, PACKED);
+#else
     add_to(out, STEP(out_row), a, STEP(a_row), STEP(a_step), b, STEP(b_step), count, rows, columns);
+#endif
 }
 
 /* A line of y for `rows` rows of the weight, of one row of taps, from number `at` of that on: the pixels that all of them see
@@ -79,6 +87,22 @@ void SUFFIX(lzd_k_unpool_grad_w)(void *const *p, const uint32_t *v, uint32_t beg
     }
 }
 
+#if LZD_SMALL
+/* One row of taps of a row of y: pixels that lie a stride apart are a band, whose sums go on. */
+static void add_taps(T *x, const T *row, const T *weight, const unpool *s)
+{
+    const ptrdiff_t f = STEP(s->fg), c = STEP(s->cg);
+    for (uint32_t q = 0; q < s->w && q < s->sw; q++) {
+        const phase columns = phase_of(q + s->pw, s->kw, s->sw, s->dw);
+        const band o = {
+            row + STEP(columns.at) * f, weight + STEP(columns.tap) * c * f, axis_of(columns, s->kw, s->ow),
+            (s->w - q + s->sw - 1u) / s->sw, 1u, 1u, s->fg, false, f, 0, -STEP(columns.at_step) * f, 0, 1, f,
+            STEP(columns.tap_step) * c * f, 0, STEP(s->sw) * c, 0, true,
+        };
+        taps_band(x + STEP(q) * c, &o, s->cg, false);
+    }
+}
+#else
 /* One row of taps of a row of y, whose first output pixel reads x[0]. `turned` has the weights of each tap as (fg,cg), rows of
  * `wide` numbers; NULL: each is turned into `scratch` when it is needed. */
 static void add_taps(T *x, const T *row, const T *weight, const T *turned, size_t wide, T *scratch, const unpool *s)
@@ -95,6 +119,7 @@ static void add_taps(T *x, const T *row, const T *weight, const T *turned, size_
                  turned != NULL ? turned + dj * f * wide : scratch, turned != NULL ? wide : c, s->fg, length(j), s->cg);
     }
 }
+#endif
 
 /* Rows of y of each image from the last one up: for each row of x its taps then come in their order. */
 static void unpool_grad_x(void *const *p, const unpool *s, const T *turned, size_t line_of_turned)
@@ -110,9 +135,14 @@ static void unpool_grad_x(void *const *p, const unpool *s, const T *turned, size
         for (uint32_t di = 0; di < s->kh; di++) {
             const uint32_t at = top + di * s->dh;
             if (at < s->h) {
+                T *const to = out + ((size_t)n * s->h + at) * wide;
+#if LZD_SMALL
+                (void)turned, (void)line_of_turned;
+                add_taps(to, row, weight + di * taps, s);
+#else
                 const T *from = turned != NULL ? turned + (size_t)di * s->kw * s->fg * line_of_turned : NULL;
-                add_taps(out + ((size_t)n * s->h + at) * wide, row, weight + di * taps, from, line_of_turned,
-                         row + (size_t)s->ow * s->fg, s);
+                add_taps(to, row, weight + di * taps, from, line_of_turned, row + (size_t)s->ow * s->fg, s);
+#endif
             }
         }
     }

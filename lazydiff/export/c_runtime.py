@@ -14,7 +14,7 @@ from lazydiff.kernels.sources import c_kernels_dir
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 
-_OPTION = re.compile(r"^(#define (LZD_MAX_REGIONS|LZD_F64|LZD_DEPTHWISE)) \d+(u?)$", re.MULTILINE)
+_OPTION = re.compile(r"^(#define (LZD_MAX_REGIONS|LZD_F64|LZD_DEPTHWISE|LZD_UNPOOL)) \d+(u?)$", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
 _FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start of those that a macro writes
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
@@ -57,10 +57,11 @@ def files_of(plan: Plan, generated: Mapping[str, str]) -> dict[str, Path]:
 
 
 def config_of(plan: Plan, text: str) -> str:
-    """lzd_config.h for this plan: without the code for several regions of RAM, f64 or depthwise loops, if unused."""
+    """lzd_config.h for this plan: without the code that only several regions of RAM, f64 or some kernels use, if unused."""
     fixed = [step.values for step in _steps(plan) if step.kernel != MAP]
     values = {
         "LZD_DEPTHWISE": int(any(v.get("cg") == v.get("fg") == 1 for v in fixed)),
+        "LZD_UNPOOL": int(any(s.declared.name.startswith("unpool_") for s in _steps(plan))),
         "LZD_MAX_REGIONS": max(2, len(plan.named)) if plan.named else 1,
         "LZD_F64": int(any(buffer.dtype == f64 for buffer in plan.buffers)),
     }
