@@ -236,29 +236,27 @@ LZD_INLINE bool are_three_taps(const sums *s)
 
 typedef void (*block_fn)(T *out, const T *a, const T *b, const sums *s, lie how);
 
-/* Some numbers of a block: whole rows, `made` of them, and of the others the first few columns. */
-LZD_INLINE uint32_t kept_of_row(uint32_t r, uint32_t made, uint32_t beside) { return r < made ? 4u : beside; }
-
-/* A block whose first rows or columns have been made before and must not go on from themselves again: they are put back. */
-static LZD_APART void run_again(block_fn run, T *out, const T *a, const T *b, const sums *s, lie how, uint32_t made, uint32_t beside)
+/* A block of `high` rows of which the first `made`, and of the others the first `beside` columns, have been made before and must
+ * not go on from themselves again: they are put back. */
+static LZD_APART void run_again(block_fn run, T *out, const T *a, const T *b, const sums *s, lie how, uint32_t high, uint32_t made,
+                                uint32_t beside)
 {
-    const uint32_t high = s->rows < 4u || s->columns < 4u ? 1u : 4u;
     T kept[16], *to = kept;
     const T *from = kept;
     for (uint32_t r = 0; r < high; r++) {
-        for (uint32_t j = 0; j < kept_of_row(r, made, beside); j++) {
+        for (uint32_t j = 0; j < (r < made ? 4u : beside); j++) {
             *to++ = out[STEP(r) * s->out_row + STEP(j)];
         }
     }
     run(out, a, b, s, how);
     for (uint32_t r = 0; r < high; r++, out += s->out_row) {
-        for (uint32_t j = 0; j < kept_of_row(r, made, beside); j++) {
+        for (uint32_t j = 0; j < (r < made ? 4u : beside); j++) {
             out[j] = *from++;
         }
     }
 }
 
-/* Where fewer are left than the last block has, it computes some again. */
+/* Where fewer are left than the last block has, it computes some again; but for one row, which is a block by itself. */
 void SUFFIX(lzd_sums)(const sums *s, lie how)
 {
     const bool narrow = s->columns < 4u;
@@ -268,20 +266,26 @@ void SUFFIX(lzd_sums)(const sums *s, lie how)
     const bool three = own && high == 4u && are_three_taps(s);
     const block_fn run =
         narrow ? one : wide == 16u ? wide_row : eight ? own_eight : high == 1u ? row : three ? own_three : rows;
-    for (uint32_t j = 0, beside = 0; j < s->columns; j += wide) {
-        if (j + wide > s->columns) {
-            beside = j + wide - s->columns, j -= beside;
-        }
+    const bool onto = LZD_UNPOOL && s->onto;
+    const uint32_t even = high == 4u && !own && s->rows % 4u == 1u ? s->rows - 1u : s->rows;
+    for (uint32_t first = 0; first < s->columns; first += wide) {
+        const uint32_t j = first + wide > s->columns ? s->columns - wide : first, beside = first - j;
         const T *a = s->a + (own ? j : 0u), *b = s->b + STEP(j) * s->b_column;
-        for (uint32_t r = 0, made = 0; r < s->rows; r += high) {
-            if (r + high > s->rows) {
-                made = r + high - s->rows, r -= made;
-            }
+        for (uint32_t next = 0; next < even; next += high) {
+            const uint32_t r = next + high > even ? even - high : next, made = next - r;
             T *const out = s->out + STEP(r) * s->out_row + j;
-            if (LZD_UNPOOL && s->onto && (made | beside) != 0u) {
-                run_again(run, out, a + STEP(r) * s->a_row, b, s, how, made, beside);
+            if (onto && (made | beside) != 0u) {
+                run_again(run, out, a + STEP(r) * s->a_row, b, s, how, high, made, beside);
             } else {
                 run(out, a + STEP(r) * s->a_row, b, s, how);
+            }
+        }
+        if (even != s->rows) {
+            T *const out = s->out + STEP(even) * s->out_row + j;
+            if (onto && beside != 0u) {
+                run_again(row, out, a + STEP(even) * s->a_row, b, s, how, 1u, 0u, beside);
+            } else {
+                row(out, a + STEP(even) * s->a_row, b, s, how);
             }
         }
     }

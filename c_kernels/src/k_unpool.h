@@ -35,7 +35,15 @@ LZD_INLINE void next_row(uint32_t *n, uint32_t *i, uint32_t oh)
 static void add_rows(T *out, size_t out_row, const T *a, size_t a_row, size_t a_step, const T *b, size_t b_step,
                      uint32_t count, uint32_t rows, uint32_t columns)
 {
-#if LZD_SMALL /* for the weight alone */
+#if LZD_SMALL /* for the weight alone, whose rows lie beside each other */
+    if (count == 1u) {
+        for (; rows != 0u; rows--, out += out_row, a++) {
+            for (uint32_t j = 0; j < columns; j++) {
+                out[j] = FMA(*a, b[j], out[j]);
+            }
+        }
+        return;
+    }
     const sums s = {out, a, b, rows, columns, count, 1u, 1u, STEP(out_row), STEP(a_row), 1, STEP(a_step), STEP(b_step), 0, 0, 0, 0, true};
     SUFFIX(lzd_sums)(&s, PACKED);
 #else
