@@ -57,7 +57,7 @@ def files_of(plan: Plan, generated: Mapping[str, str]) -> dict[str, Path]:
 
 
 def config_of(plan: Plan, text: str) -> str:
-    """lzd_config.h for this plan: without the code that only several regions of RAM, f64 or some kernels use, if unused."""
+    """lzd_config.h for this plan: without the code for several regions of RAM, f64 or some kernels, if unused."""
     fixed = [step.values for step in _steps(plan) if step.kernel != MAP]
     values = {
         "LZD_DEPTHWISE": int(any(v.get("cg") == v.get("fg") == 1 for v in fixed)),
