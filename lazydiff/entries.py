@@ -19,7 +19,6 @@ from lazydiff.passes.again import again
 from lazydiff.passes.early import early
 from lazydiff.passes.masks import masks
 from lazydiff.passes.simplify import simplify
-from lazydiff.passes.split_batch import split
 from lazydiff.passes.unpool import unpool
 from lazydiff.plan.model import Kind
 
@@ -58,6 +57,8 @@ def written(
     roots = simplify(step.roots)
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
     if isinstance(step.micro_batches, int) and divided:
+        from lazydiff.passes.split_batch import split  # with a rule for each op; few steps are split
+
         found = [split(r, step.micro_batches) for r in found]
     if spared:
         lean = [r for each in found if (r := _lean(each, len(step.outputs))) is not None]

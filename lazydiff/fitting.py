@@ -2,115 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 
-from lazydiff.entries import values, written
+from lazydiff.candidates import (
+    Candidate,
+    Choice,
+    Prepared,
+    candidate_of,
+    choose,
+    lowest_candidate,
+    prepare,
+    quickest_candidate,
+)
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
-from lazydiff.memory.apart import apart
 from lazydiff.memory.budgets.budget import require_fit
 from lazydiff.memory.budgets.proofs import enough_bytes, enough_places
 from lazydiff.memory.budgets.ram import Ram
-from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
-from lazydiff.memory.calls import EntryCalls
-from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lives import peak
-from lazydiff.memory.lower import Store, alignment_unit, lower
-from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import cheapest, impossible, lowest
-from lazydiff.memory.variants import faster
-from lazydiff.memory.version import Version, lowest_version
+from lazydiff.memory.version import Version
 from lazydiff.passes.split_batch import Batch
-from lazydiff.plan.model import Plan
 
 RETRIES = 4  # placements may need more than the contention bound: so often the budget of a schedule is lowered
-SPARE = 1024  # without a budget, faster kernels may cost this part of the bytes, and no more
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Entries, each in its versions, that share a store and the RAM there is."""
-
-    steps: dict[str, Step]
-    ram: Ram
-    store: Store
-    unit: int  # bytes of alignment
-    entries: list[list[Version]]
-    _layouts: dict[tuple[int, ...], tuple[list[Lifetimes], Layout]] = field(default_factory=dict, repr=False)
-
-    @property
-    def front(self) -> int:
-        """Bytes beside what entries take turns on: the executor's, parameters and state."""
-        return self.ram.executor_bytes + self.store.kept_bytes(self.unit)
-
-    @property
-    def room(self) -> int:
-        """Bytes that all regions leave for what entries take turns on."""
-        return sum(size // 8 * 8 for size in self.ram.sizes) - self.front
-
-    def layout(self, lives: Sequence[Lifetimes], search: bool = True) -> Layout:
-        """Where everything lies if each entry runs so. Several regions are searched for once; `search=False`: never."""
-        if not self.ram.names:
-            return stacked(self.store.kept, lives, self.unit)
-        key = tuple(map(id, lives))  # the lives are kept, so no other's ids
-        if key in self._layouts:
-            return self._layouts[key][1]
-        found = spread_out(self.store.kept, lives, self.unit, self.ram, search)
-        if search:
-            self._layouts[key] = list(lives), found
-        return found
-
-    def fits_with(self, lives: Sequence[Lifetimes], n: int, wide: Lifetimes) -> bool:
-        """True if the regions hold these lives, with `wide` for entry n, without a search."""
-        changed = [wide if m == n else each for m, each in enumerate(lives)]
-        return max(self.layout(changed, search=False).beyond) <= 0
-
-    def beyond(self, lives: Sequence[Lifetimes]) -> list[int]:
-        """By entry: by how many bytes it exceeds the room if it runs so; 0 or less if it fits."""
-        if self.ram.names:
-            return self.layout(lives).beyond
-        return [each.placed(self.room).height - self.room for each in lives]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An entry's version and schedule, the entry as it will run, and who lives when."""
-
-    version: Version
-    schedule: list[int]
-    entry: EntryCalls
-    lives: Lifetimes
-
-    @property
-    def work(self) -> int:
-        """The work of one run, repeats included."""
-        return work(self.version.facts, self.schedule)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A plan, and how it came to be: the steps in the micro-batches chosen, and a choice for each."""
-
-    plan: Plan
-    choices: list[Choice]
-    steps: dict[str, Step]
-    unit: int  # bytes of alignment
-
-    @property
-    def work(self) -> int:
-        """The work of all entries together."""
-        return sum(c.work for c in self.choices)
-
-    @property
-    def highest(self) -> str:
-        """The entry with the highest bound."""
-        return max(self.choices, key=lambda c: c.lives.bound_bytes).entry.name
 
 
 def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
-    """The plan of the entries, within the RAM there is for the least extra work. Raises BudgetError.
+    """The plan of the entries, within the RAM there is (so much or so much in regions) for the least extra work.
+
+    Raises BudgetError.
 
     Where a step's micro-batches are "auto", whole and split ones compete. The entry with the highest bound is split
     further, as long as it is one that may be and the budget is not met without recomputation.
@@ -123,9 +43,9 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
     left: dict[str, list[int]] = {}
     now = dict(steps)
     prepared = prepare(now, ram, remake)
-    whole = smallest = candidate = _plain(prepared)
-    if ram.limited and (roomy := _roomy(prepared, whole)) is not None:
-        fitting.append(roomy)
+    whole = smallest = candidate = lowest_candidate(prepared)
+    if ram.limited and (quickest := quickest_candidate(prepared, whole)) is not None:
+        fitting.append(quickest)
     while True:
         smallest = min(smallest, candidate, key=size)
         if size(candidate) <= 0:
@@ -140,7 +60,7 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
             break
         now[name] = replace(steps[name], micro_batches=left[name].pop(0))
         prepared = prepare(now, ram, remake)
-        candidate = _plain(prepared)
+        candidate = lowest_candidate(prepared)
     if fitting:
         return min(fitting, key=lambda c: c.work)
     if remake:
@@ -155,53 +75,6 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
     raise AssertionError("a plan that does not fit was let through")
 
 
-def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
-    """The entries as calls, in every version."""
-    store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
-    made = [written(store, name, s) for name, s in steps.items()]
-    unit = alignment_unit(values(e for each in made for e in each))
-    versions = [[Version(e, unit, remake) for e in each] for each in made]
-    return Prepared(dict(steps), ram, store, unit, [each + apart(each) for each in versions])
-
-
-def _choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:
-    entry, order = unroll(version.entry, version.entry.units, schedule)
-    return Choice(version, list(schedule), entry, lifetimes(entry, order, prepared.unit))
-
-
-def _candidate(prepared: Prepared, choices: list[Choice]) -> Candidate:
-    """The plan, with faster kernels where their scratch fits the room, or about what the plan takes anyway."""
-    fast = [(c.entry, c.lives) for c in choices]
-    if not prepared.ram.names:
-        least = max(c.lives.placed().height for c in choices)
-        room = max(prepared.room, least) if prepared.ram.limited else least + least // SPARE
-        fast = [faster(*each, room, prepared.unit, lambda wide: wide.placed().height <= room) for each in fast]
-    elif max(prepared.beyond([c.lives for c in choices])) <= 0:
-        for n, each in enumerate(fast):
-            others = [lives for _, lives in fast]
-            fast[n] = faster(*each, prepared.room, prepared.unit, partial(prepared.fits_with, others, n))
-    layout = prepared.layout([lives for _, lives in fast])
-    return Candidate(lower(prepared.store, fast, layout, prepared.ram), choices, prepared.steps, prepared.unit)
-
-
-def _plain(prepared: Prepared) -> Candidate:
-    """Each entry in the version and the order of the lowest bound; nothing runs twice for a budget's sake."""
-    least = [lowest_version(each) for each in prepared.entries]
-    return _candidate(prepared, [_choose(prepared, v, v.plain) for v in least])
-
-
-def _roomy(prepared: Prepared, plain: Candidate) -> Candidate | None:
-    """Each entry in the version of least work, where there is room for them all; None too if that is the plain plan."""
-    quick = []
-    for each in prepared.entries:
-        least = min(v.work for v in each)
-        quick.append(lowest_version([v for v in each if v.work == least]))
-    if all(v is c.version for v, c in zip(quick, plain.choices, strict=True)):
-        return None
-    choices = [_choose(prepared, v, v.plain) for v in quick]
-    return _candidate(prepared, choices) if max(prepared.beyond([c.lives for c in choices])) <= 0 else None
-
-
 def _remade(prepared: Prepared, plain: Candidate) -> Candidate | None:
     """With what is too much recomputed, for the least work; None if that was not found."""
     choices = list(plain.choices)
@@ -209,7 +82,7 @@ def _remade(prepared: Prepared, plain: Candidate) -> Candidate | None:
     for tries in range(RETRIES + 1):
         beyond = prepared.beyond([c.lives for c in choices])
         if max(beyond) <= 0:
-            return _candidate(prepared, choices)
+            return candidate_of(prepared, choices)
         for n, excess in enumerate(beyond):
             if excess > 0:
                 targets[n] -= max(prepared.unit, excess) if tries else 0
@@ -222,7 +95,7 @@ def _remade(prepared: Prepared, plain: Candidate) -> Candidate | None:
 
 def _cheapest(prepared: Prepared, each: list[Version], target: int) -> Choice | None:
     found = cheapest([(v.facts, v.orders) for v in each], target)
-    return _choose(prepared, each[found[0]], found[1]) if found else None
+    return choose(prepared, each[found[0]], found[1]) if found else None
 
 
 def _lowest(prepared: Prepared, plain: Candidate) -> Candidate:
@@ -232,8 +105,8 @@ def _lowest(prepared: Prepared, plain: Candidate) -> Candidate:
         rough = [(peak(v.facts, lowest(v.facts, v.orders, moves=False)), n) for n, v in enumerate(each)]
         version = each[min(rough)[1]]
         schedule = lowest(version.facts, version.orders)
-        choices.append(_choose(prepared, version, schedule))
-    return min(plain, _candidate(prepared, choices), key=lambda c: prepared.ram.missing(c.plan))
+        choices.append(choose(prepared, version, schedule))
+    return min(plain, candidate_of(prepared, choices), key=lambda c: prepared.ram.missing(c.plan))
 
 
 def _reasons(prepared: Prepared) -> tuple[str, str]:
@@ -268,7 +141,7 @@ def _splitting(steps: dict[str, Step], plain: Candidate, smallest: Candidate, ra
     name = plain.highest
     best = ram.missing(smallest.plan), 1
     for parts in _equal_parts(steps[name])[:4] if steps[name].micro_batches is None else ():
-        found = _plain(prepare(steps | {name: replace(steps[name], micro_batches=parts)}, ram, False))
+        found = lowest_candidate(prepare(steps | {name: replace(steps[name], micro_batches=parts)}, ram, False))
         best = min(best, (ram.missing(found.plan), parts))
         if best[0] <= 0:
             break

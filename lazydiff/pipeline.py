@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 
+from lazydiff.candidates import Candidate, lowest_candidate, prepare
 from lazydiff.entries import versions
 from lazydiff.errors import GraphError
-from lazydiff.fitting import Candidate, fit
 from lazydiff.frontend.incremental import Incremental, Outputs, segments
 from lazydiff.frontend.training import Step
 from lazydiff.graph.node import Tensor, user_line
 from lazydiff.graph.walk import topological
-from lazydiff.memory.budgets.ram import parse_ram
+from lazydiff.memory.budgets.ram import Ram, parse_ram
 from lazydiff.memory.budgets.savings import savings, work
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.lower import Store
@@ -56,9 +56,19 @@ def compile(  # noqa: A001 - the field's word
 
 def _compiled(steps: dict[str, Step], remake: bool, ram: Asked) -> Plan:
     with _uncollected():
-        found = fit(steps, parse_ram(ram), remake)
+        found = _fitting(steps, parse_ram(ram), remake)
         check(found.plan)
     return replace(found.plan, report=_report(steps, found, remake))
+
+
+def _fitting(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
+    if not ram.limited:
+        found = lowest_candidate(prepare(steps, ram, remake))
+        if ram.missing(found.plan) <= 0:
+            return found
+    from lazydiff.fitting import fit  # half of the planner, imported where there is a budget
+
+    return fit(steps, ram, remake)
 
 
 @contextmanager

@@ -38,6 +38,10 @@ class Facts:
         """The unit that makes each value (none makes an input or a state)."""
         return {v: u for u, made in enumerate(self.writes) for v in made}
 
+    def work(self, schedule: Iterable[int]) -> int:
+        """The work of a schedule."""
+        return sum(self.cost[u] for u in schedule)
+
     def needs(self) -> list[tuple[int, ...]]:
         """By unit: the units that must have run before it, by number."""
         maker = self.maker

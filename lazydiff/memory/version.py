@@ -11,8 +11,6 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.ordering.bindings import Units
 from lazydiff.memory.ordering.order import best_first
 from lazydiff.memory.ordering.schedule import by_rule
-from lazydiff.memory.recompute.evict import work
-from lazydiff.memory.recompute.portfolio import lowest
 
 
 class Version:
@@ -39,6 +37,8 @@ class Version:
     def plain(self) -> list[int]:
         """The schedule without a budget: repeats only what ld.recompute hints at."""
         if self.facts.anew and self.remake:
+            from lazydiff.memory.recompute.portfolio import lowest  # half of the planner, which few compilations need
+
             return lowest(self.facts, self.orders, self.facts.anew)
         return self.orders[0]
 
@@ -50,7 +50,7 @@ class Version:
     @property
     def work(self) -> int:
         """The work of the schedule without a budget."""
-        return work(self.facts, self.plain) if self.facts.anew else sum(self.facts.cost)
+        return self.facts.work(self.plain) if self.facts.anew else sum(self.facts.cost)
 
     @cached_property
     def least(self) -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lazydiff.errors import BudgetError, PlanError
-from lazydiff.plan.lifetimes import entry_lives
 
 if TYPE_CHECKING:
     from lazydiff.plan.model import Plan
@@ -82,6 +81,8 @@ def peak(plan: Plan) -> Peak:
     """The peak of the entry with the highest lower bound, the first of equals. Raises PlanError without entries."""
     if not plan.entries:
         raise PlanError("peak: the plan has no entries")
+    from lazydiff.plan.lifetimes import entry_lives  # a plan that is only run needs none
+
     lives = max((entry_lives(plan, e) for e in plan.entries), key=lambda each: each.lower_bound_bytes)
     at = lives.peak_step
     step = lives.entry.steps[at] if lives.entry.steps else None
@@ -100,6 +101,8 @@ def peak(plan: Plan) -> Peak:
 
 def lower_bound(plan: Plan) -> int:
     """The most bytes that any entry needs at one step: no placement of these steps can be smaller."""
+    from lazydiff.plan.lifetimes import entry_lives  # as above
+
     return max((entry_lives(plan, e).lower_bound_bytes for e in plan.entries), default=plan.executor_bytes)
 
 

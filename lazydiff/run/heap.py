@@ -35,7 +35,7 @@ def count_allocations(
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "plan.lzp").write_bytes(plan.to_bytes() if isinstance(plan, Plan) else plan)
         np.savez(Path(folder, "inputs.npz"), **dict(inputs))  # type: ignore[arg-type]
-        preload = " ".join(filter(None, (str(library), os.environ.get("LD_PRELOAD", ""))))
+        preload = " ".join(filter(None, (library, os.environ.get("LD_PRELOAD", ""))))
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)
         done = subprocess.run(
             [sys.executable, "-m", "lazydiff.run.heap", folder, entry, str(steps), str(threads)],

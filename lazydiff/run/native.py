@@ -10,7 +10,6 @@ import importlib
 import os
 import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -220,13 +219,13 @@ class HeapCounter:
         path = self.library()
         if path is None:
             raise ToolError("heap counter: this build has none (it needs Linux with glibc)")
-        self.address = ctypes.cast(ctypes.CDLL(str(path)).lzd_heap_calls, ctypes.c_void_p).value or 0
+        self.address = ctypes.cast(ctypes.CDLL(path).lzd_heap_calls, ctypes.c_void_p).value or 0
 
     @staticmethod
-    def library() -> Path | None:
+    def library() -> str | None:
         """The shared library (csrc/heapcount.c), or None where there is none."""
-        path = Path(str(extension().__file__)).with_name("lzd_heapcount.so")
-        return path if path.exists() else None
+        path = os.path.join(os.path.dirname(extension().__file__), "lzd_heapcount.so")
+        return path if os.path.exists(path) else None
 
     def probe(self) -> int:
         """How many calls it counts for one malloc and one free made by the extension: 2 if it works."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -53,7 +52,9 @@ class Session:
         elif isinstance(plan, bytes | bytearray | memoryview):
             data, where = bytes(plan), "plan"
         else:
-            data, where = Path(plan).read_bytes(), os.fspath(plan)
+            where = os.fspath(plan)
+            with open(plan, "rb") as file:
+                data = file.read()
         self._where = where
         self._model = Model(data, where)
         self._maps = maps

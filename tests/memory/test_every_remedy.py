@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff import fitting
+from lazydiff import candidates
 from lazydiff.memory import version
 
 
@@ -67,11 +67,11 @@ def trained(plan, inputs):
 
 def nothing(monkeypatch):
     """Every map alone, nothing computed twice on purpose or saved as less, in the order written."""
-    off = partial(fitting.written, fused=False, repeated=False, spared=False)
-    monkeypatch.setattr(fitting, "written", off)
-    monkeypatch.setattr(fitting, "apart", lambda made: [])
+    off = partial(candidates.written, fused=False, repeated=False, spared=False)
+    monkeypatch.setattr(candidates, "written", off)
+    monkeypatch.setattr(candidates, "apart", lambda made: [])
     monkeypatch.setattr(version, "best_first", lambda units, rules: [units.first()])
-    monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
+    monkeypatch.setattr(candidates, "faster", lambda entry, lives, *_: (entry, lives))
 
 
 @pytest.mark.parametrize("network", [residual, attention, recurrent])

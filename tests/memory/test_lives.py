@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff import fitting
+from lazydiff import candidates
 from lazydiff.memory import buffers
 from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives, peak
@@ -81,7 +81,7 @@ def test_a_plan_with_units_that_run_twice_gives_the_same_bits(monkeypatch):
         assert peak(known, again) > 0
         return buffers.unroll(entry, units, again)
 
-    monkeypatch.setattr(fitting, "unroll", unroll)
+    monkeypatch.setattr(candidates, "unroll", unroll)
     twice = ld.compile(train=step)
     assert repeated
     assert len(twice.entry("train").steps) > len(once.entry("train").steps)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff import fitting
+from lazydiff import candidates
 from lazydiff.frontend.training import Step
 from lazydiff.memory.selection import programs
 from lazydiff.memory.selection.programs import BLOCK, LEAST_BLOCK, MOST_BLOCKS
@@ -37,7 +37,7 @@ def trained(plan):
 
 def test_long_blocks_are_taken_with_room_and_give_the_same_bits_and_no_byte_more(monkeypatch):
     free, roomy = deep(), deep("64 KiB")
-    monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
+    monkeypatch.setattr(candidates, "faster", lambda entry, lives, *_: (entry, lives))
     plain = deep()
     assert max(blocks(plain)) < BLOCK
     assert max(blocks(roomy)) == LONG_BLOCKS[0]
@@ -54,7 +54,7 @@ def test_without_a_budget_high_tiles_may_cost_a_thousandth(monkeypatch):
         return [s.tile_rows for s in plan.entries[0].steps if s.tile_rows]
 
     free = ld.compile(train=step)
-    monkeypatch.setattr(fitting, "SPARE", 1 << 40)
+    monkeypatch.setattr(candidates, "SPARE", 1 << 40)
     least = ld.compile(train=step)
     assert tiles(free) == [HIGH_TILES[0]] > tiles(least)
     assert least.ram_bytes < free.ram_bytes <= least.ram_bytes * 1025 // 1024
@@ -125,7 +125,7 @@ def test_a_product_whose_tile_has_room_makes_eight_rows_at_a_time(monkeypatch):
         return [s.tile_rows for s in plan.entries[0].steps if s.tile_rows]
 
     free, roomy = ld.compile(train=wide_step()), ld.compile(train=wide_step(), ram="256 KiB")
-    monkeypatch.setattr(fitting, "faster", lambda entry, lives, *_: (entry, lives))
+    monkeypatch.setattr(candidates, "faster", lambda entry, lives, *_: (entry, lives))
     plain = ld.compile(train=wide_step())
     assert tiles(plain) == [1, 1]
     assert tiles(free) == [1, HIGH_TILES[0]]  # the first runs where most is alive

@@ -6,7 +6,6 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from lazydiff.errors import GraphError
 from lazydiff.memory.budgets.boards import BOARDS, REGIONS
@@ -130,6 +129,8 @@ def parse_bytes(ram: int | str | None) -> int | None:
             return BOARDS[name]
         if not found or found[2].lower() not in _UNITS:
             raise GraphError(f"ram={ram!r} is no size and no board; {_nearest(name)}")
+        from fractions import Fraction  # brings decimal arithmetic, so not before it is needed
+
         size = int(Fraction(found[1]) * _UNITS[found[2].lower()])
     try:
         if isinstance(size, bool):

@@ -19,6 +19,7 @@ static size_t lay_out(window *s, const lzd_units *in, int32_t length, int32_t no
     s->log = walk_take(&at, length, sizeof(int32_t));
     s->log_alive = walk_take(&at, length, sizeof(int64_t));
     s->done = walk_take(&at, length, 1);
+    s->ready = walk_take(&at, s->words, sizeof(uint64_t));
     s->left_before = walk_take(&at, in->values, sizeof(int32_t));
     s->nodes = walk_take(&at, node_limit, sizeof(node));
     s->sets = walk_take(&at, (int64_t)node_limit * s->words, sizeof(uint64_t));
@@ -107,13 +108,7 @@ static void store(window *s, int64_t peak, int32_t parent, int32_t unit)
 /* Makes the set of a node the one that has run, from none. */
 static void load(window *s, int32_t n)
 {
-    const uint64_t *set = s->sets + (int64_t)n * s->words;
-    window_back(s, 0);
-    for (int32_t p = 0; p < s->length; p++) {
-        if (set[p / 64] >> (p % 64) & 1) {
-            window_run(s, p, 0);
-        }
-    }
+    window_load(s, s->sets + (int64_t)n * s->words);
     s->work += s->length;
     s->w.alive = s->nodes[n].alive;
 }
@@ -146,11 +141,8 @@ static int expand(window *s, int32_t parent, int64_t below, int32_t node_limit, 
     load(s, parent);
     const int64_t peak = s->nodes[parent].peak;
     const int32_t from = s->n_log;
-    for (int32_t p = 0; p < s->length; p++) {
+    for (int32_t p = window_next(s, 0); p < s->length; p = window_next(s, p + 1)) {
         int64_t after;
-        if (!window_ready(s, p)) {
-            continue;
-        }
         const int64_t use = window_look(s, p, &after), higher = use > peak ? use : peak;
         if (higher < below) {
             if (s->n_nodes == node_limit || s->work > work_limit) {
@@ -192,11 +184,15 @@ static int64_t set_out(window *s, const lzd_units *in, const int32_t *order, int
         s->where[s->order[p]] = p;
         s->done[p] = 0;
     }
+    for (int32_t k = 0; k < s->words; k++) {
+        s->ready[k] = 0;
+    }
     for (int32_t p = 0; p < s->length; p++) {
         s->waits[p] = 0;
         for (int32_t i = in->need_from[s->order[p]]; i < in->need_from[s->order[p] + 1]; i++) {
             s->waits[p] += s->where[in->need[i]] != NONE;
         }
+        s->ready[p / 64] |= (uint64_t)!s->waits[p] << (p % 64);
     }
     s->n_log = s->n_nodes = s->n_heap = 0;
     s->work = 0;

@@ -23,6 +23,7 @@ typedef struct window {
     int32_t *log;   /* places that ran, in order */
     int64_t *log_alive; /* bytes alive before each */
     uint8_t *done;
+    uint64_t *ready; /* a bit a place: it has not run, and all that it needs has */
     int32_t *left_before; /* by value: readers that have not run when the window begins */
     int64_t alive_before;
     int64_t work;
@@ -38,13 +39,36 @@ void window_run(window *s, int32_t place, int64_t after);
 /* Takes back all but the first `to` that ran. */
 void window_back(window *s, int32_t to);
 
+/* Makes a set of places, a bit each, those that have run, whatever has. How many bytes are alive then is not known. */
+void window_load(window *s, const uint64_t *set);
+
 /* Bytes in use while the unit at a place runs, and alive after it. */
 int64_t window_look(window *s, int32_t place, int64_t *after);
 
 /* Has all that the unit at a place needs run, and it not? */
 static inline int window_ready(const window *s, int32_t place)
 {
-    return !s->done[place] && !s->waits[place];
+    return s->ready[place / 64] >> (place % 64) & 1;
+}
+
+/* The first place that is ready, from a place on; the window's length if there is none. */
+static inline int32_t window_next(const window *s, int32_t from)
+{
+    for (int32_t k = from / 64; k < s->words; k++) {
+        uint64_t bits = s->ready[k] & (k == from / 64 ? ~(uint64_t)0 << (from % 64) : ~(uint64_t)0);
+        if (bits) {
+            int32_t place = 64 * k;
+#ifdef __GNUC__
+            place += __builtin_ctzll(bits);
+#else
+            for (; !(bits & 1); bits >>= 1) {
+                place++;
+            }
+#endif
+            return place;
+        }
+    }
+    return s->length;
 }
 
 /* Runs all that is as good as anything under this peak. */

@@ -14,25 +14,56 @@ void window_run(window *s, int32_t place, int64_t after)
     s->log[s->n_log] = place;
     s->log_alive[s->n_log++] = s->w.alive;
     s->done[place] = 1;
+    s->ready[place / 64] &= ~((uint64_t)1 << (place % 64));
     walk_run(&s->w, u, after);
     for (int32_t i = in->next_from[u]; i < in->next_from[u + 1]; i++) {
-        if (s->where[in->next[i]] != NONE) {
-            s->waits[s->where[in->next[i]]]--;
+        const int32_t next = s->where[in->next[i]];
+        if (next != NONE && !--s->waits[next]) {
+            s->ready[next / 64] |= (uint64_t)1 << (next % 64);
+        }
+    }
+}
+
+/* Takes back one that ran, after which so many bytes were alive before it; the log is the caller's. */
+static void take_back(window *s, int32_t place, int64_t before)
+{
+    const lzd_units *in = s->w.in;
+    const int32_t u = s->order[place];
+    s->done[place] = 0;
+    s->ready[place / 64] |= (uint64_t)!s->waits[place] << (place % 64);
+    walk_back(&s->w, u, before);
+    for (int32_t i = in->next_from[u]; i < in->next_from[u + 1]; i++) {
+        const int32_t next = s->where[in->next[i]];
+        if (next != NONE) {
+            s->waits[next]++;
+            s->ready[next / 64] &= ~((uint64_t)1 << (next % 64));
         }
     }
 }
 
 void window_back(window *s, int32_t to)
 {
-    const lzd_units *in = s->w.in;
     while (s->n_log > to) {
-        const int32_t place = s->log[--s->n_log], u = s->order[place];
-        s->done[place] = 0;
-        walk_back(&s->w, u, s->log_alive[s->n_log]);
-        for (int32_t i = in->next_from[u]; i < in->next_from[u + 1]; i++) {
-            if (s->where[in->next[i]] != NONE) {
-                s->waits[s->where[in->next[i]]]++;
-            }
+        s->n_log--;
+        take_back(s, s->log[s->n_log], s->log_alive[s->n_log]);
+    }
+}
+
+void window_load(window *s, const uint64_t *set)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < s->n_log; i++) {
+        const int32_t place = s->log[i];
+        if (set[place / 64] >> (place % 64) & 1) {
+            s->log[kept++] = place;
+        } else {
+            take_back(s, place, 0);
+        }
+    }
+    s->n_log = kept;
+    for (int32_t p = 0; p < s->length; p++) {
+        if (!s->done[p] && (set[p / 64] >> (p % 64) & 1)) {
+            window_run(s, p, 0);
         }
     }
 }
@@ -82,15 +113,15 @@ void window_close(window *s, int64_t peak)
     for (int again = 1; again;) {
         again = 0;
         s->work += s->length / 32;
-        for (int32_t p = 0; p < s->length; p++) {
+        for (int32_t p = window_next(s, 0); p < s->length; p = window_next(s, p + 1)) {
             int64_t after;
-            if (window_ready(s, p) && window_look(s, p, &after) <= peak && after <= s->w.alive) {
+            if (window_look(s, p, &after) <= peak && after <= s->w.alive) {
                 window_run(s, p, after);
                 again = 1;
             }
         }
-        for (int32_t p = 0; p < s->length; p++) {
-            again |= window_ready(s, p) && run_chain(s, p, peak);
+        for (int32_t p = window_next(s, 0); p < s->length; p = window_next(s, p + 1)) {
+            again |= run_chain(s, p, peak);
         }
     }
 }

@@ -14,7 +14,7 @@ A rule may leave out work or distance; weights, one for each value, multiply its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,11 +106,6 @@ class Ground:
     def work(self, schedule: Schedule) -> int:
         """The work of a schedule, repeats included."""
         return int(self.cost[schedule].sum())
-
-
-def work(facts: Facts, schedule: Iterable[int]) -> int:
-    """The work of a schedule, repeats included."""
-    return sum(facts.cost[u] for u in schedule)
 
 
 def trim(ground: Ground, schedule: Schedule, budget: int, trials: int) -> Schedule:

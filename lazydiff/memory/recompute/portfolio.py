@@ -8,7 +8,6 @@ from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import peak
 from lazydiff.memory.recompute.array import Answer, exact
 from lazydiff.memory.recompute.crossings import Case, crossings
-from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.walks import RULES, TARGETS, cheapest_walk, grounds_of, moved, walks
 
 NODES = 30_000  # of all exact searches together, about 30 ms
@@ -38,14 +37,14 @@ def cheapest(cases: Sequence[Case], budget: int) -> tuple[int, list[int]] | None
     answers = [_exact(case, budget, NODES // len(cases)) for case in cases]
     for n, answer in enumerate(answers):
         if answer.schedule is not None:
-            found.append((work(cases[n][0], answer.schedule), n, answer.schedule))
+            found.append((cases[n][0].work(answer.schedule), n, answer.schedule))
     grounds = {g: n for n, case in enumerate(cases) if not answers[n].proved for g in grounds_of(*case)}
     walked = cheapest_walk(list(grounds), budget)
     if walked is not None:
         found.append((walked.work, grounds[walked.ground], [int(u) for u in walked.schedule]))
     hinted = [bool(facts.stay or facts.anew) for facts, _ in cases]  # crossings know nothing of hints
     left = {n: case for n, case in enumerate(cases) if not answers[n].proved and not hinted[n]}
-    found += [(work(cases[n][0], schedule), n, schedule) for n, schedule in crossings(left, budget)]
+    found += [(cases[n][0].work(schedule), n, schedule) for n, schedule in crossings(left, budget)]
     return min(found)[1:] if found else None
 
 

@@ -11,7 +11,6 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute import array
 from lazydiff.memory.recompute.array import exact
-from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import impossible
 from tests.memory.recompute.test_evict import entries
 from tools.bench.planner.remat import OPTIMA, forward_runs, graph, unit_chain
@@ -26,7 +25,7 @@ def enumerated(facts, budget):
     stack = [()]
     while stack:
         schedule = stack.pop()
-        cost = work(facts, schedule)
+        cost = facts.work(schedule)
         if best is not None and cost >= best:
             continue
         try:
@@ -62,10 +61,10 @@ def test_no_schedule_is_cheaper_and_none_exists_where_it_says_so(facts, data):
     else:
         assert peak(facts, found.schedule) <= budget
         assert set(found.schedule) == set(base)
-        if best is None or work(facts, found.schedule) < best:
+        if best is None or facts.work(found.schedule) < best:
             assert len(found.schedule) > len(base) + REPEATS
         else:
-            assert work(facts, found.schedule) == best
+            assert facts.work(found.schedule) == best
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +77,7 @@ def test_in_the_order_given_nothing_is_cheaper_than_in_all_orders(facts, data):
         assert list(dict.fromkeys(fixed.schedule)) == list(base)
         assert not fixed.proved
         if free.proved:
-            assert work(facts, free.schedule) <= work(facts, fixed.schedule)
+            assert facts.work(free.schedule) <= facts.work(fixed.schedule)
 
 
 @pytest.mark.parametrize("name", OPTIMA)
@@ -89,7 +88,7 @@ def test_proven_optima_are_met_and_one_byte_less_than_the_least_is_infeasible(na
         found = exact(facts, base, budget)
         assert found.proved
         assert found.schedule is not None
-        assert work(facts, found.schedule) == least, budget
+        assert facts.work(found.schedule) == least, budget
         assert peak(facts, found.schedule) <= budget
     below = exact(facts, base, min(OPTIMA[name]) - 1)
     assert below.schedule is None
@@ -103,7 +102,7 @@ def test_unit_chains_follow_the_closed_formula(layers):
     for budget in range(2, layers + 3):
         found = exact(facts, base, budget)
         assert found.proved
-        runs = None if found.schedule is None else work(facts, found.schedule)
+        runs = None if found.schedule is None else facts.work(found.schedule)
         assert runs == forward_runs(layers, budget), budget
 
 
@@ -149,7 +148,7 @@ def test_what_can_be_made_again_may_wait():
     )
     found = exact(facts, range(6), 10)
     assert found.proved
-    assert work(facts, found.schedule) == 7
+    assert facts.work(found.schedule) == 7
 
 
 def test_the_node_limit_ends_a_search_without_a_proof():

@@ -12,7 +12,6 @@ from lazydiff.memory.lives import peak
 from lazydiff.memory.ordering.schedule import orders
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.chain import chain, crossing
-from lazydiff.memory.recompute.evict import work
 from lazydiff.memory.recompute.portfolio import recompute
 from lazydiff.memory.recompute.stages import stages
 from tests.memory.recompute.test_evict import entries
@@ -26,7 +25,7 @@ def runs(facts, budget, base=None):
         return None
     assert peak(facts, found.schedule) <= budget
     assert set(found.schedule) == set(range(len(facts.reads)))
-    return work(facts, found.schedule)
+    return facts.work(found.schedule)
 
 
 @st.composite
@@ -82,7 +81,7 @@ def test_a_thousand_layers_are_quick_and_within_two_percent(budget):
     found = chain(facts, list(range(len(facts.reads))), budget)
     assert time.process_time() - start < 5
     assert peak(facts, found.schedule) <= budget
-    assert work(facts, found.schedule) * 100 <= forward_runs(1000, budget) * 102
+    assert facts.work(found.schedule) * 100 <= forward_runs(1000, budget) * 102
 
 
 @pytest.mark.parametrize("name", ["chain-12", "chain-12-relu", "mobilenetv1-stages"])
@@ -102,7 +101,7 @@ def test_uneven_chains_fit_and_are_never_cheaper_than_the_optimum(facts, data):
     ours, best = runs(facts, budget), exact(facts, base, budget, 100_000)
     if ours is not None and best.proved:
         assert best.schedule is not None
-        assert work(facts, best.schedule) <= ours
+        assert facts.work(best.schedule) <= ours
 
 
 @settings(max_examples=300, deadline=None)
@@ -141,7 +140,7 @@ def test_what_an_update_writes_over_is_not_read_again():
     for budget in range(2, 9):
         found, least = runs(tied, budget), exact(tied, base, budget)
         assert least.proved
-        assert found is None or work(tied, least.schedule) <= found
+        assert found is None or tied.work(least.schedule) <= found
         if budget == 7:
             assert found == 6
 
@@ -151,4 +150,4 @@ def test_deep_chains_take_their_best_crossing(budget):
     facts = unit_chain(64)
     found = recompute(facts, [list(range(len(facts.reads)))], budget)
     assert peak(facts, found) <= budget
-    assert work(facts, found) == forward_runs(64, budget)
+    assert facts.work(found) == forward_runs(64, budget)

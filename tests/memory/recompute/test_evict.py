@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.lives import lives, peak
 from lazydiff.memory.ordering.schedule import orders
-from lazydiff.memory.recompute.evict import Ground, Rule, trim, work
+from lazydiff.memory.recompute.evict import Ground, Rule, trim
 from lazydiff.memory.recompute.portfolio import cheapest, lowest, needed, recompute
 
 
@@ -82,7 +82,7 @@ def test_the_c_judges_as_lives_does(facts, data):
     schedule = ground.walk(Rule(), budget)
     for s in (np.array(base, np.int32), *([] if schedule is None else [schedule])):
         assert ground.peak(s) == peak(facts, s.tolist())  # peak() also says that the schedule is valid
-        assert ground.work(s) == work(facts, s.tolist())
+        assert ground.work(s) == facts.work(s.tolist())
 
 
 @settings(max_examples=40, deadline=None)
@@ -103,7 +103,7 @@ def test_schedules_are_valid_within_the_budget_and_keep_what_must_be_kept(facts,
         assert peak(facts, found) <= budget
     if budget == plain:
         assert found is not None
-        assert work(facts, found) == sum(facts.cost)
+        assert facts.work(found) == sum(facts.cost)
     assert found == recompute(facts, schedules, budget)
 
 
@@ -193,4 +193,4 @@ def test_long_chains_are_quick_and_fit(layers):
     found = recompute(facts, orders(facts), 4 * 60)
     assert found is not None
     assert peak(facts, found) <= 4 * 60
-    assert work(facts, found) < 2 * sum(facts.cost)
+    assert facts.work(found) < 2 * sum(facts.cost)

@@ -7,7 +7,6 @@ import time
 from lazydiff.memory.facts import Facts
 from lazydiff.memory.recompute.array import exact
 from lazydiff.memory.recompute.chain import chain
-from lazydiff.memory.recompute.evict import work
 from tools.bench.planner.remat import OPTIMA, forward_runs, graph, unit_chain
 
 Row = dict[str, object]
@@ -15,7 +14,7 @@ LONG = (4, 5, 8, 12, 18, 34, 66, 130, 258, 502, 1001)  # budgets of the chain of
 
 
 def _cost(facts: Facts, schedule: list[int] | None) -> int | None:
-    return None if schedule is None else work(facts, schedule)
+    return None if schedule is None else facts.work(schedule)
 
 
 def graphs() -> list[Row]:
