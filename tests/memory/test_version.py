@@ -4,10 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import lazydiff as ld
-from bench.workloads import lazy
-from bench.workloads.definitions import ALL
-from lazydiff.memory import version
 from lazydiff.memory.version import lowest_version
 
 
@@ -34,12 +30,3 @@ def test_only_what_may_be_the_lowest_is_searched(numbers, best, searched):
     versions = [Known(least=least, is_peak=peak, asked=asked) for least, peak in numbers]
     assert lowest_version(versions) is versions[best]
     assert len(asked) == searched
-
-
-def test_a_network_of_four_versions_is_searched_in_two(monkeypatch):
-    """MobileNet: what keeps its activations can't be as low as what was found without them."""
-    searches = []
-    best_first = version.best_first
-    monkeypatch.setattr(version, "best_first", lambda *given: searches.append(given) or best_first(*given))
-    ld.compile(train=lazy.step(ALL["w6_vww_full_b1"]))
-    assert len(searches) == 2

@@ -1,8 +1,13 @@
 """Compiling stays fast: a real network in under a second, and a graph ten times longer in about ten times the time."""
 
 import gc
+import subprocess
+import sys
 import time
+import tomllib
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +15,15 @@ import pytest
 
 import lazydiff as ld
 from bench.networks import broad, deep, resnet8, unrolled
+from bench.workloads import lazy
+from bench.workloads.definitions import ALL
 from lazydiff import pipeline
 from lazydiff.examples import maml, pinn
+from lazydiff.memory import buffers, version
+from lazydiff.memory.selection.selector import Selector
 from lazydiff.plan.model import Kind
+
+BUDGETS = tomllib.loads((Path(__file__).parents[1] / "budgets.toml").read_text())
 
 
 def _seconds(build: Callable[[], Any]) -> tuple[float, Any]:
@@ -59,6 +70,45 @@ def test_any_shape_of_graph_compiles_loads_and_prints_in_time(build, most):
     printing, text = _seconds(lambda: str(plan))
     assert text
     assert seconds + printing < most, f"trace to plan to file to table took {seconds:.2f} + {printing:.2f} s"
+
+
+def test_each_stage_runs_as_often_as_it_must(monkeypatch):
+    """Of MobileNet's versions, those that keep their activations are not searched, and nothing is worked out twice."""
+    stages = {
+        "selections": [(Selector, "entry")],
+        "searches_for_an_order": [(version, "best_first")],
+        "placements": [(buffers, "place")],
+        "facts": [(version, "facts"), (buffers, "facts")],
+    }
+    counts = Counter()
+
+    def counted(stage, function):
+        def called(*given, **named):
+            counts[stage] += 1
+            return function(*given, **named)
+
+        return called
+
+    for stage, places in stages.items():
+        for owner, name in places:
+            monkeypatch.setattr(owner, name, counted(stage, getattr(owner, name)))
+    ld.compile(train=lazy.step(ALL["w6_vww_full_b1"]))
+    assert counts == BUDGETS["compiling"]
+
+
+def test_what_a_budget_needs_is_imported_with_one():
+    program = """
+import sys
+import lazydiff as ld
+x = ld.input("x", (64,))
+loss = ld.sum(ld.square(x - ld.param("w", [1.0] * 64)))
+rest = {f"lazydiff.{m}" for m in ("fitting", "memory.recompute.portfolio", "passes.split_batch", "plan.lifetimes")}
+for ram in (None, "64 KiB"):
+    ld.Session(ld.compile(train=ld.train_step(loss, ld.sgd(0.1)), ram=ram))
+    print(len(rest & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "4"]
 
 
 def test_the_collector_of_cycles_rests_and_is_left_as_it_was(monkeypatch):

@@ -90,11 +90,12 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
     for (int32_t t = first; t <= last; t++) { /* readers from the stretch on */
         const int32_t u = m->order[t];
         for (int32_t k = in->read_from[u]; k < in->read_from[u + 1]; k++) {
-            const int32_t v = in->read[k];
-            w->left[v] = 0;
-            for (int32_t i = in->reader_from[v]; i < in->reader_from[v + 1]; i++) {
-                w->left[v] += m->where[in->reader[i]] >= first;
+            const int32_t v = in->read[k], from = in->reader_from[v], to = in->reader_from[v + 1];
+            int32_t left = to - from; /* u is one of them */
+            for (int32_t i = from; left > 1 && i < to; i++) {
+                left -= m->where[in->reader[i]] < first;
             }
+            w->left[v] = left;
         }
     }
     for (int32_t t = first; t <= last; t++) {

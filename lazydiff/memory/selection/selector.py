@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,10 +13,10 @@ from lazydiff.graph.node import Tensor, constant
 from lazydiff.graph.walk import base, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.kernels.signature import extent_elements
-from lazydiff.kernels.table import KERNELS, Kernel
-from lazydiff.memory.calls import Call, EntryCalls, Unit, Value, View, row_major
-from lazydiff.memory.selection.chains import TILE_ELEMENTS, chains
+from lazydiff.kernels.table import Kernel
+from lazydiff.memory.calls import Call, EntryCalls, Value, View, row_major
 from lazydiff.memory.selection.programs import MapBuilder, copy_call, gates
+from lazydiff.memory.selection.units import Grouping
 from lazydiff.memory.selection.views import MOVES
 from lazydiff.passes.fuse import compute_dtype, groups, is_map
 from lazydiff.plan.model import Kind
@@ -72,8 +71,10 @@ class Selector:
         for view in finals.values():
             view.value.kind = Kind.IO if view.value.kind == Kind.WORK else view.value.kind
         out_ids = {id(view.value) for view in finals.values()}
-        new_ids = {id(new) for _, new in pairs} | self._running(pairs, out_ids)
-        return EntryCalls(name, self._inputs, finals, self._checks, self._units(out_ids, new_ids), pairs, self._hints)
+        grouping = Grouping(self.calls, self._sums)
+        new_ids = {id(new) for _, new in pairs} | grouping.running(pairs, out_ids)
+        units = grouping.units(out_ids | new_ids, new_ids, self._fused)
+        return EntryCalls(name, self._inputs, finals, self._checks, units, pairs, self._hints)
 
     def know(self, leaf: Tensor) -> None:
         """Make the view of a leaf that an update writes, whether or not the graph reads it."""
@@ -222,99 +223,3 @@ class Selector:
         self.calls.append(builder.finish(values, label[:40], head.source))
         for node, value in zip(wanted, values, strict=True):
             self._made(node, value)
-
-    # ------------------------------------------------------------------ units
-
-    def _readers(self) -> dict[int, list[Call]]:
-        readers: dict[int, list[Call]] = {}
-        for c in self.calls:
-            for v in c.reads:
-                readers.setdefault(id(v), []).append(c)
-        return readers
-
-    def _running(self, updates: Sequence[tuple[Value, Value]], out_ids: set[int]) -> set[int]:
-        """Put each running sum that begins as an update of a state, and ends as its new value, in the state's place.
-
-        That goes where nobody else reads the state or the sums on the way; gives their ids.
-        """
-        readers, maker = self._readers(), {id(v): c for c in self.calls for v in c.writes}
-        found: set[int] = set()
-        for old, new in updates:
-            sums: list[Value] = []
-            last, call = new, maker[id(new)]
-            while call is not None and readers.get(id(old), []) != [call]:
-                before = [v for v in call.reads if id(v) in self._sums and call.may_replace(v, last)]
-                before = [
-                    v for v in before if len(readers[id(v)]) == 1 and v.kind == Kind.WORK and id(v) not in out_ids
-                ]
-                if not before:
-                    break
-                last, call = before[0], maker[id(before[0])]
-                sums.append(last)
-            if sums and readers.get(id(old)) == [call] and call.may_replace(old, last):
-                for v in sums:
-                    v.replaces, v.kind, v.label = old, old.kind, f"{old.label} (so far)"
-                    found.add(id(v))
-        return found
-
-    def _units(self, out_ids: set[int], new_ids: set[int]) -> list[Unit]:
-        """Calls as units; a product that only an update in place or a running sum reads shrinks to a tile of it.
-
-        So does what only a pooling of its rows reads (chains.py).
-        """
-        readers = self._readers()
-        chained = chains(self.calls, readers, out_ids | new_ids | self._sums) if self._fused else []
-        inside = {id(c): chain for chain in chained for c in chain}
-        eaten: dict[int, Call] = {}
-        for c in self.calls if self._fused else ():
-            user = readers.get(id(c.writes[-1]), [])
-            if (
-                not KERNELS[c.kernel].rows
-                or KERNELS[c.kernel].images
-                or len(user) != 1
-                or id(c.writes[-1]) in out_ids | new_ids
-                or id(user[0]) in eaten
-                or id(c) in inside
-            ):
-                continue
-            free = [v for v in user[0].reads if len(readers[id(v)]) == 1 and id(v) not in out_ids | new_ids]
-            if self._tile(c, user[0], new_ids, free):
-                eaten[id(user[0])] = c
-        producers = {id(c) for c in eaten.values()}
-        begin = {
-            id(next(c for c in chain if c.program is None and KERNELS[c.kernel].images)): chain for chain in chained
-        }
-        units = []
-        for c in self.calls:
-            if id(c) in begin:  # what it reads besides is made by now
-                units.append(Unit(begin[id(c)]))
-            elif id(c) not in producers and id(c) not in inside:
-                units.append(Unit([eaten[id(c)], c] if id(c) in eaten else [c]))
-        maker = {id(v): u for u in units for v in u.writes}
-        for u in units:
-            u.after |= {maker[id(v)] for c in u.calls for v in c.after if id(v) in maker} - {u}
-        return units
-
-    def _tile(self, product: Call, user: Call, new_ids: set[int], free: list[Value]) -> bool:
-        """Tile a product with its only reader, if that writes over values: states, or a sum among `free`, which die."""
-        program, value = user.program, product.writes[-1]
-        if program is None or user.reads.count(value) != 1 or id(value) in self._sums:
-            return False
-        sums = [v for v in free if id(v) in self._sums and v not in product.reads]
-        if not all(id(w) in new_ids or any(user.may_replace(v, w) for v in sums) for w in user.results):
-            return False
-        at = user.reads.index(value)
-        item = program.inputs[at]
-        if not View(value, program.dims, item.strides, item.offset, item.window).contiguous:
-            return False
-        if any(w in product.reads or w.replaces in product.reads for w in user.writes):
-            return False
-        rows = product.rows
-        columns = value.elements // rows
-        least = max(
-            [TILE_ELEMENTS, *(v.elements for v in product.writes[:-1])]
-        )  # what makes its scratch does so each time
-        product.tile_rows = min(rows, max(1, -(-least // columns)))
-        value.elements, value.label = product.tile_rows * columns, "tile"
-        user.program = replace(program, tile=at)
-        return True
