@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
+from lazydiff.candidates import SPARE
 from lazydiff.memory.budgets.boards import BOARDS
 from lazydiff.plan.report import extra_percent
 
@@ -104,7 +105,8 @@ def test_recomputation_saves_bytes_for_work():
 def test_a_batch_split_saves_the_difference_of_the_two_plans(parts):
     whole, split = (ld.compile(train=perceptron(parts=p, batch=512)) for p in (None, parts))
     assert saved(whole, "batch split") == 0
-    assert abs(saved(split, "batch split") - (whole.lower_bound - split.lower_bound)) < 16
+    spare = whole.lower_bound // SPARE  # what faster kernels may cost, which savings leave out
+    assert abs(saved(split, "batch split") - (whole.lower_bound - split.lower_bound)) < 16 + spare
     assert saved(split, "batch split") > 512 * 64 * 3
 
 
