@@ -21,6 +21,7 @@ class _Writer:
     def __init__(self, form: Form, step: int) -> None:
         self.form, self.step = form, step
         self.n_in = len(form.inputs)
+        self.followed = form.by_rows and form.rank == 2 and not form.windowed
         self.whole = form.whole_bytes and step > 1
         self.together = TOGETHER if self.whole else step
         self.block = self.registers() if step > 1 and form.dtype == f32 else {}
@@ -48,22 +49,24 @@ class _Writer:
 
     # Names: a<k> an input's place, x<k> its element; d<k> an output's place; i<k>, o<k> the number of a bit.
 
-    def place(self, number: int, item: Input, element: str) -> None:
+    def place(self, number: int, item: Input, element: str, base: str = "") -> None:
         """Declare where the next element of an input is."""
         kind = item.dtype.c_name
+        base = base or f"(const {kind} *)p[{number}]"
         if item.dtype is bits:
             self.put(f"const uint8_t *{'const ' if not item.window else ''}a{number} = p[{number}];")
             self.put(f"ptrdiff_t i{number} = {element or '0'};")
         else:
-            self.put(f"const {kind} *a{number} = (const {kind} *)p[{number}]{f' + {element}' if element else ''};")
+            self.put(f"const {kind} *a{number} = {base}{f' + {element}' if element else ''};")
 
-    def steady(self, number: int, item: Input, element: str) -> None:
+    def steady(self, number: int, item: Input, element: str, base: str = "") -> None:
         """Read an input that is the same along a row."""
         if item.dtype is bits:
             self.put(f"const bool x{number} = get_bit(p[{number}], {element or '0'});")
         else:
             kind = item.dtype.c_name
-            self.put(f"const {kind} x{number} = ((const {kind} *)p[{number}])[{element or '0'}];")
+            base = base or f"((const {kind} *)p[{number}])"
+            self.put(f"const {kind} x{number} = {base}[{element or '0'}];")
 
     def begin(self) -> None:
         """What stands before the loops: inputs that are one element or go straight on, and outputs."""
@@ -221,18 +224,24 @@ class _Writer:
         form, last = self.form, self.form.rank - 1
         self.put(f"const uint32_t width = v[{HEAD + last}];")
         self.put("uint32_t row = begin / width, column = begin - row * width;")
+        for k, item in enumerate(form.inputs):
+            if self.followed and item.reach == ROWS:
+                self.follow(k, item)
         self.put("for (uint32_t left = end - begin; left != 0u;) {")
         self.indent += 1
         self.put("uint32_t n = width - column < left ? width - column : left;")
         for k, item in enumerate(form.inputs):
             if item.window:
                 self.put(f"n = before_border(v + {form.window_word(k, last)}, column, n);")
-        self.indices()
+        if not self.followed:
+            self.indices()
         for k, item in enumerate(form.inputs):
             if item.reach == ROWS:
                 self.row(k, item)
         self.put("left -= n;")
-        if form.windowed:
+        if self.followed:
+            self.put("column = 0;")
+        elif form.windowed:
             self.put("column += n;")
             self.put("if (column == width) {")
             self.put("    column = 0, row++;")
@@ -242,6 +251,30 @@ class _Writer:
         self.loops()
         self.indent -= 1
         self.put("}")
+
+    def follow(self, number: int, item: Input) -> None:
+        """Where an input of two dimensions is: row<k>, the number of a row's first element, moves on by by<k> a row."""
+        word = self.form.offset_word(number)
+        terms = [f"(ptrdiff_t)v[{word}]"] if item.offset else []
+        if item.outer[0]:
+            self.put(f"const ptrdiff_t by{number} = STRIDE({word + 1});")
+            terms.append(f"(ptrdiff_t)row * by{number}")
+        if item.dtype is not bits:
+            self.put(f"const {item.dtype.c_name} *const base{number} = p[{number}];")
+        self.put(f"{'' if item.outer[0] else 'const '}ptrdiff_t row{number} = {' + '.join(terms) or '0'};")
+        if item.inner == 2:
+            self.put(f"const ptrdiff_t s{number} = STRIDE({word + 2});")
+
+    def followed_row(self, number: int, item: Input) -> None:
+        """Find one input of two dimensions in this row."""
+        base = "" if item.dtype is bits else f"base{number}"
+        at = f"row{number}" + ("", " + (ptrdiff_t)column", f" + (ptrdiff_t)column * s{number}")[item.inner]
+        if item.steady:
+            self.steady(number, item, at, base)
+        else:
+            self.place(number, item, at, base)
+        if item.outer[0]:
+            self.put(f"row{number} += by{number};")
 
     def indices(self) -> None:
         """The row's index in each dimension that moves something."""
@@ -263,6 +296,9 @@ class _Writer:
 
     def row(self, number: int, item: Input) -> None:
         """Find one input in this row."""
+        if self.followed:
+            self.followed_row(number, item)
+            return
         form, last = self.form, self.form.rank - 1
         word = form.offset_word(number)
         index = [f"at{d}" for d in range(last)] + ["column"]
