@@ -12,7 +12,16 @@ TOGETHER = 4  # elements loaded, computed and stored together: a load waits for 
 _CHEAP = 6  # instructions of a program whose loop is written out
 _SHORT = 2  # those of one whose loop is written out twice as long
 _PLAIN = re.compile(r"\b(?!(?:FMA|SQRT|ABS|JOIN)\b)[A-Z][A-Z0-9_]+\(")  # calls beside these are functions of their own
-_ONE = {"add", "subtract", "multiply", "neg", "abs", "fma", "relu", "gate"}  # few instructions of a floating-point unit each
+_ONE = {
+    "add",
+    "subtract",
+    "multiply",
+    "neg",
+    "abs",
+    "fma",
+    "relu",
+    "gate",
+}  # few instructions of a floating-point unit each
 TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
 
 

@@ -158,15 +158,15 @@ class _Writer:
             return self.form.inputs[slot].dtype
         return self.form.outputs[slot - self.n_in] if slot < self.n_in + len(self.form.outputs) else self.form.dtype
 
-    def advance(self, count: int) -> None:
-        """Move every place on by so many elements."""
+    def advance(self, count: int, but: Dtype | None = None) -> None:
+        """Move every place on by so many elements, those of one dtype left out."""
         block = self.block if count > 1 else {}
         for k, item in enumerate(self.form.inputs):
-            if not item.steady and k not in block:
+            if not item.steady and k not in block and item.dtype is not but:
                 by = f"{count}" if item.inner != 2 and not item.window else f"{count} * s{k}" if count > 1 else f"s{k}"
                 self.put(f"{'i' if item.dtype is bits else 'a'}{k} += {by};")
         for k, dtype in enumerate(self.form.outputs):
-            if self.n_in + k in block:
+            if self.n_in + k in block or dtype is but:
                 continue
             self.put(f"{'o' if dtype is bits else 'd'}{k} += {count}{'u' if dtype is bits else ''};")
 
@@ -199,15 +199,25 @@ class _Writer:
         self.put(f"if (n >= 8u && {aligned}) {{")
         self.indent += 1
         for k in inputs:
-            self.put(f"const uint32_t m{k} = a{k}[(size_t)i{k} / 8u];")
+            self.put(f"const uint8_t *bytes{k} = a{k} + (size_t)i{k} / 8u;")
+            self.put(f"i{k} += (ptrdiff_t)(n & ~7u);")
+        for k in outputs:
+            self.put(f"uint8_t *whole{k} = d{k} + o{k} / 8u;")
+            self.put(f"o{k} += n & ~7u;")
+        self.put("for (uint32_t k = n / 8u; k != 0u; k--) {")
+        self.indent += 1
+        for k in inputs:
+            self.put(f"const uint32_t m{k} = *bytes{k}++;")
         for k in outputs:
             self.put(f"uint32_t w{k} = 0;")
         for first in range(0, 8, TOGETHER):
             self.values(first, TOGETHER, whole=True)
         for k in outputs:
-            self.put(f"d{k}[o{k} / 8u] = (uint8_t)w{k};")
-        self.advance(8)
-        self.put("n -= 8u;")
+            self.put(f"*whole{k}++ = (uint8_t)w{k};")
+        self.advance(8, but=bits)
+        self.indent -= 1
+        self.put("}")
+        self.put("n %= 8u;")
         self.indent -= 1
         self.put("} else {")
         self.indent += 1
