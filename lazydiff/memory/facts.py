@@ -69,9 +69,9 @@ def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Fa
     reads = tuple([numbered(dict.fromkeys(u.reads)) for u in units])
     writes = tuple([numbered(u.writes) for u in units])
     keep = frozenset(numbered([view.value for view in entry.outputs.values()]))
-    in_place = tuple([tuple([(number[id(o)], number[id(n)]) for o, n in _in_place(u)]) for u in units])
+    in_place = tuple([tuple([(number[id(o)], number[id(n)]) for o, n in pairs_in_place(u)]) for u in units])
     return Facts(
-        tuple([_shared_bytes(v, unit_bytes) for v in values]),
+        tuple([shared_bytes(v, unit_bytes) for v in values]),
         reads,
         writes,
         tuple([tuple(sorted([position[id(a)] for a in u.after])) for u in units]),
@@ -94,13 +94,15 @@ def work(call: Call) -> int:
     return sum(v.elements for v in (*call.reads, *call.writes))
 
 
-def _shared_bytes(v: Value, unit_bytes: int) -> int:
+def shared_bytes(v: Value, unit_bytes: int) -> int:
+    """Bytes that a value takes in the shared area, rounded up."""
     if v.kind in PERSISTENT or v.replaces is not None:
         return 0
     return -(-v.size_bytes // unit_bytes) * unit_bytes
 
 
-def _in_place(unit: Unit) -> list[tuple[Value, Value]]:
+def pairs_in_place(unit: Unit) -> list[tuple[Value, Value]]:
+    """(old, new) values of a unit of which the new one may take the bytes of the old one, if that dies there."""
     *tiled, call = unit.calls
     if call.program is None:  # no other kernel may write over what it reads
         return []

@@ -16,17 +16,16 @@ from lazydiff.memory.ordering.schedule import by_rule
 class Version:
     """One way to compute an entry. Orders by rule are cheap and made at once; the best is looked for when asked for.
 
-    `units` are the facts as C reads them, `rules` the orders by rule, the lowest peak first, which is `rules_peak`.
+    `values` are the facts' by number, `units` the facts as C reads them, `rules` the orders by rule, the lowest peak
+    first, which is `rules_peak`.
     With `remake`, what ld.recompute hints at is computed again.
     """
 
     def __init__(self, entry: EntryCalls, unit_bytes: int, remake: bool) -> None:
         self.entry, self.unit_bytes, self.remake = entry, unit_bytes, remake
-        self.facts, _ = facts(entry, entry.units, unit_bytes)
+        self.facts, self.values = facts(entry, entry.units, unit_bytes)
         self.units = Units(self.facts)
-        ranked = sorted((self.units.peak(s), n, s) for n, s in enumerate(by_rule(self.units)))
-        self.rules_peak, _, _ = ranked[0]
-        self.rules = [s for _, _, s in ranked]
+        self.rules_peak, self.rules = ranked(self.units)
 
     @cached_property
     def orders(self) -> list[list[int]]:
@@ -56,6 +55,12 @@ class Version:
     def least(self) -> int:
         """No schedule without a budget has a peak below this, in bytes."""
         return 0 if self.facts.anew else self.units.least(self.rules[0])
+
+
+def ranked(units: Units) -> tuple[int, list[list[int]]]:
+    """The orders by rule, the lowest peak first, and that peak."""
+    found = sorted((units.peak(s), n, s) for n, s in enumerate(by_rule(units)))
+    return found[0][0], [s for _, _, s in found]
 
 
 def lowest_version(versions: Sequence[Version]) -> Version:

@@ -53,8 +53,10 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
         return {min(heads, key=number.__getitem__, default=None)}
 
     def reads_too(head: int, reads: set[int]) -> None:
+        mine = number[head]
         for i in reads:
-            reading[i] = min(reading.get(i, head), head, key=number.__getitem__)
+            if number[reading.setdefault(i, head)] > mine:
+                reading[i] = head
 
     for node in reversed(order):
         if not is_map(node):

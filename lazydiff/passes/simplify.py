@@ -12,7 +12,7 @@ import numpy as np
 
 from lazydiff.graph.node import Tensor, apply, call, constant
 from lazydiff.graph.rebuild import rebuild, same
-from lazydiff.graph.walk import base, is_zero, number
+from lazydiff.graph.walk import base, is_zero, number, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.ops.moves import flip, slices, zero_pad
 
@@ -223,6 +223,8 @@ def _gradient_is_past(n: Tensor) -> Tensor | None:
 
 def expand(roots: Sequence[Tensor]) -> list[Tensor]:
     """The roots with every op that has an expansion replaced by it."""
+    if not any(node.op.expansion for node in topological(roots)):
+        return list(roots)
     return rebuild(roots, lambda node, xs: node.op.expansion(*xs) if node.op.expansion else same(node, xs))
 
 

@@ -4,7 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lazydiff.memory.version import lowest_version
+import lazydiff as ld
+from bench.workloads import lazy
+from bench.workloads.definitions import ALL
+from lazydiff.memory import apart
+from lazydiff.memory.version import Version, lowest_version
 
 
 class Known(SimpleNamespace):
@@ -30,3 +34,19 @@ def test_only_what_may_be_the_lowest_is_searched(numbers, best, searched):
     versions = [Known(least=least, is_peak=peak, asked=asked) for least, peak in numbers]
     assert lowest_version(versions) is versions[best]
     assert len(asked) == searched
+
+
+def test_a_try_of_a_gradient_apart_is_judged_as_the_entry_that_it_stands_for(monkeypatch):
+    judged = []
+
+    def both(version, n, cheaply=apart._peak_with):
+        whole = Version(apart._split(version.entry, version.entry.units[n]), version.unit_bytes, version.remake)
+        judged.append((cheaply(version, n), whole.rules_peak))
+        return judged[-1][0]
+
+    monkeypatch.setattr(apart, "_peak_with", both)
+    for name in ("w3_ae_b32", "w7_pinn_f32", "w8_maml"):
+        ld.compile(train=lazy.step(ALL[name]))
+    assert len(judged) > 10
+    assert all(one == other for one, other in judged)
+    assert len({one for one, _ in judged}) > 3
