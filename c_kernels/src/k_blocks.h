@@ -256,7 +256,7 @@ static LZD_APART void run_again(block_fn run, T *out, const T *a, const T *b, co
     }
 }
 
-/* Where fewer are left than the last block has, it computes some again; but for one row, which is a block by itself. */
+/* Where fewer are left than the last block has, it computes some again; but a row or two are blocks by themselves. */
 void SUFFIX(lzd_sums)(const sums *s, lie how)
 {
     const bool narrow = s->columns < 4u;
@@ -267,7 +267,7 @@ void SUFFIX(lzd_sums)(const sums *s, lie how)
     const block_fn run =
         narrow ? one : wide == 16u ? wide_row : eight ? own_eight : high == 1u ? row : three ? own_three : rows;
     const bool onto = LZD_UNPOOL && s->onto;
-    const uint32_t even = high == 4u && !own && s->rows % 4u == 1u ? s->rows - 1u : s->rows;
+    const uint32_t left = s->rows % 4u, even = high == 4u && !own && left <= (how == ACROSS ? 2u : 1u) ? s->rows - left : s->rows;
     for (uint32_t first = 0; first < s->columns; first += wide) {
         const uint32_t j = first + wide > s->columns ? s->columns - wide : first, beside = first - j;
         const T *a = s->a + (own ? j : 0u), *b = s->b + STEP(j) * s->b_column;
@@ -280,12 +280,12 @@ void SUFFIX(lzd_sums)(const sums *s, lie how)
                 run(out, a + STEP(r) * s->a_row, b, s, how);
             }
         }
-        if (even != s->rows) {
-            T *const out = s->out + STEP(even) * s->out_row + j;
+        for (uint32_t r = even; r < s->rows; r++) {
+            T *const out = s->out + STEP(r) * s->out_row + j;
             if (onto && beside != 0u) {
-                run_again(row, out, a + STEP(even) * s->a_row, b, s, how, 1u, 0u, beside);
+                run_again(row, out, a + STEP(r) * s->a_row, b, s, how, 1u, 0u, beside);
             } else {
-                row(out, a + STEP(even) * s->a_row, b, s, how);
+                row(out, a + STEP(r) * s->a_row, b, s, how);
             }
         }
     }

@@ -8,19 +8,6 @@
         } \
     } while (0)
 
-uint32_t lzd_step_reads(const uint32_t *step)
-{
-    if (lzd_is_map(step)) {
-        return step[STEP_HEAD + lzd_operands(step)];
-    }
-    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
-    uint32_t n = 0;
-    while (n < kernel->n_operands && kernel->operands[n].mode == MODE_IN) {
-        n++;
-    }
-    return n;
-}
-
 static bool holds(const uint32_t *buffer, uint32_t dtype, uint64_t elements)
 {
     return lzd_dtype(buffer) == dtype && lzd_bytes(elements, dtype) <= buffer[2];

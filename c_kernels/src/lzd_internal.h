@@ -202,7 +202,6 @@ static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD +
 
 /* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
-uint32_t lzd_step_reads(const uint32_t *step); /* how many of a step's operands are only read; they come first */
 
 /* A group: steps that run together, range of rows after range of rows, from `first` on, whose tile rows are not 0. Those up to
  * `step` have operands and attributes in range. */
@@ -227,5 +226,6 @@ typedef struct lzd_spread {
 /* lzd_plan.c: where a region begins, 0 for zeros; and where a buffer lies, NULL for zeros. */
 uintptr_t lzd_base(const lzd_model *model, uint32_t region);
 void *lzd_place(const lzd_model *model, uint32_t buffer);
+uint32_t lzd_step_reads(const uint32_t *step); /* how many of a step's operands are only read; they come first */
 
 #endif

@@ -160,3 +160,16 @@ const lzd_kernel *lzd_find_kernel(uint32_t number)
     const uint32_t at = number <= lzd_last_kernel ? lzd_kernel_at[number] : LZD_NO_KERNEL;
     return at != LZD_NO_KERNEL ? lzd_kernels + at : NULL;
 }
+
+uint32_t lzd_step_reads(const uint32_t *step)
+{
+    if (lzd_is_map(step)) {
+        return step[STEP_HEAD + lzd_operands(step)];
+    }
+    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
+    uint32_t n = 0;
+    while (n < kernel->n_operands && kernel->operands[n].mode == MODE_IN) {
+        n++;
+    }
+    return n;
+}
