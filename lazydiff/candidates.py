@@ -14,6 +14,7 @@ from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lower import Store, alignment_unit, lower
+from lazydiff.memory.parts import in_parts
 from lazydiff.memory.variants import faster
 from lazydiff.memory.version import Version, lowest_version
 from lazydiff.plan.model import Plan
@@ -107,7 +108,9 @@ def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
     made = [written(store, name, s) for name, s in steps.items()]
     unit = alignment_unit(values(e for each in made for e in each))
     versions = [[Version(e, unit, remake) for e in each] for each in made]
-    return Prepared(dict(steps), ram, store, unit, [each + apart(each) for each in versions])
+    versions = [each + apart(each) for each in versions]
+    together = [[Version(e, unit, remake) for v in each if (e := in_parts(v.entry))] for each in versions]
+    return Prepared(dict(steps), ram, store, unit, [a + b for a, b in zip(versions, together, strict=True)])
 
 
 def choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:

@@ -11,6 +11,7 @@ from lazydiff.memory.apart import apart
 from lazydiff.memory.calls import EntryCalls, Unit, Value, View
 from lazydiff.memory.lower import Store, alignment_unit
 from lazydiff.memory.ordering.schedule import add_update_order
+from lazydiff.memory.parts import in_parts
 from lazydiff.memory.selection.programs import copy_call
 from lazydiff.memory.selection.rows import ROWS
 from lazydiff.memory.selection.selector import Selector
@@ -26,12 +27,14 @@ from lazydiff.plan.model import Kind
 def versions(store: Store, name: str, step: Step, **stages: bool) -> list[EntryCalls]:
     """The entry as written in every version, and with gradients apart from their updates, where that lowers the peak.
 
-    The options turn stages off, see `written` (memory/budgets/savings.py).
+    Each of these also with the parts of what is put together made in its place, if there are such. The options turn
+    stages off, see `written` (memory/budgets/savings.py).
     """
     made = written(store, name, step, **stages)
     unit = alignment_unit(values(made))
     lower = apart([Version(e, unit, False) for e in made]) if stages.get("spared", True) else []
-    return made + [v.entry for v in lower]
+    found = made + [v.entry for v in lower]
+    return found + [e for e in map(in_parts, found) if e is not None] if stages.get("spared", True) else found
 
 
 def values(entries: Iterable[EntryCalls]) -> Iterator[Value]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 import lazydiff as ld
+from lazydiff.plan.model import MAP
 
 
 def classifier(batch=4):
@@ -49,3 +50,31 @@ def lookups():
     key = ld.random_key("k", 1)
     loss = (ld.cumsum(known, 0)).sum() + (computed * ld.uniform(key, (2, 2))).sum()
     return ld.compile(train=ld.train_step(loss, ld.sgd(0.1), updates=[(key, ld.next_key(key))]))
+
+
+def joined():
+    """Three layers put together: through a map, as they are, and in a training step whose states make a sequence."""
+    rng = np.random.default_rng(0)
+    x = ld.input("x", (6, 3))
+    a, b, c = (ld.param(k, rng.normal(size=(3, 5)).astype(np.float32)) for k in "abc")
+    whole = ld.concat([ld.relu(x @ a), ld.tanh(x @ b), x @ c], 0)
+    w, h, states = ld.param("w", rng.normal(size=(5, 5)).astype(np.float32)), x @ c, []
+    for _ in range(6):
+        h = ld.tanh(h @ w)
+        states.append(h)
+    loss = ld.mse(ld.concat(states, 0), ld.input("y", (36, 5)))
+    return ld.compile(through=ld.exp(whole) * 2.0, plain=whole, train=ld.train_step(loss, ld.sgd(0.1)))
+
+
+def put_together(plan):
+    """(entry, step) of the maps that write over what they read through windows."""
+    return [
+        (n, at)
+        for n, entry in enumerate(plan.entries)
+        for at, s in enumerate(entry.steps)
+        if s.kernel == MAP
+        and any(
+            item.window and plan.buffers[b].overlaps(plan.buffers[s.writes[0]])
+            for item, b in zip(s.program.inputs, s.reads, strict=True)
+        )
+    ]

@@ -33,7 +33,7 @@ extern "C" {
 #define LZD_VERSION "0.1.0"
 #define LZD_FORMAT_VERSION 1u          /* of plans that run in one block of RAM */
 #define LZD_FORMAT_SEVERAL_REGIONS 2u /* of plans whose regions of RAM have names */
-#define LZD_TABLE_VERSION 6u
+#define LZD_TABLE_VERSION 7u
 #define LZD_EXECUTOR_BYTES(regions) (24u + 8u * (regions)) /* the first bytes of the first region; every plan counts them */
 #define LZD_NONE 0xFFFFFFFFu
 

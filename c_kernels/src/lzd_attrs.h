@@ -5,8 +5,9 @@
 #include "lzd_internal.h"
 
 /* map: out = an elementwise program over the inputs, element by element (kernels/program.py, kernels/opcodes.py).
- * Instructions run in order over a block of elements, then over the next block; an output may be the very bytes of an
- * input that is read contiguously, if no instruction after the one that writes the output reads that input. */
+ * Instructions run in order over a block of elements, then over the next block; an output may share bytes with an
+ * input each of whose elements that is read lies at the output's element that is made of it, if no instruction after
+ * the one that writes the output reads that input. */
 void LZD_NAMED(lzd_k_map_f32)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 void LZD_NAMED(lzd_k_map_f64)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end);
 

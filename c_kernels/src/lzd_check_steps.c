@@ -110,11 +110,33 @@ static lzd_status check_code(const lzd_map *m, uint32_t dtype)
     return LZD_OK;
 }
 
+/* Does each element that a map reads of an input lie at the very bytes of the output's element that is made of it? Both sides of
+ * the last comparison lie inside a buffer, so 32 bits hold them. */
+static bool in_its_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_t *in_buffer, uint32_t in)
+{
+    const uint32_t *const item = m->inputs + in * (2u + m->rank), window = item[0] >> 8, shift = lzd_itemshift(lzd_dtype(out_buffer));
+    const uint32_t *pair = m->windows + 2u * m->rank * window;
+    uint32_t step = 1u, first = 0u;
+    for (uint32_t d = m->rank; d-- > 0u; step *= m->dims[d]) {
+        uint32_t extent = m->dims[d];
+        if (window != 0u) {
+            pair -= 2;
+            first += pair[0] * step;
+            extent = pair[1];
+        }
+        if (extent == 0u || (extent != 1u && item[2u + d] != step)) {
+            return false;
+        }
+    }
+    return in_buffer[1] + (item[1] << shift) == out_buffer[1] + (first << shift);
+}
+
 /* Rule 3: may the output in slot `out` lie on the bytes of input `in`? */
 static bool in_place(const lzd_map *m, const uint32_t *out_buffer, const uint32_t *in_buffer, uint32_t out, uint32_t in)
 {
-    if (out_buffer[1] != in_buffer[1] || out_buffer[2] != in_buffer[2] || lzd_dtype(out_buffer) != lzd_dtype(in_buffer) ||
-        (in == m->tile) != m->tiles || !lzd_map_contiguous(m, in)) {
+    const bool same = out_buffer[1] == in_buffer[1] && out_buffer[2] == in_buffer[2] && lzd_map_contiguous(m, in);
+    if (lzd_dtype(out_buffer) != lzd_dtype(in_buffer) || (in == m->tile) != m->tiles ||
+        !(same || (!m->tiles && lzd_dtype(out_buffer) != BITS && in_its_place(m, out_buffer, in_buffer, in)))) {
         return false;
     }
     bool done = false;

@@ -181,7 +181,8 @@ def _elements(data: np.ndarray, dtype: Dtype) -> np.ndarray:
 def map(p: object, v: object, begin: int, end: int) -> None:  # noqa: A001 - the kernel's name
     """out = an elementwise program over the inputs, element by element (kernels/program.py, kernels/opcodes.py).
 
-    Instructions run in order over a block of elements, then over the next block; an output may be the very bytes of an
-    input that is read contiguously, if no instruction after the one that writes the output reads that input.
+    Instructions run in order over a block of elements, then over the next block; an output may share bytes
+    with an input each of whose elements that is read lies at the output's element that is made of it, if no instruction
+    after the one that writes the output reads that input.
     """
     raise NotImplementedError("map has operands of its own: use run_program")

@@ -21,8 +21,8 @@ import numpy as np
 from lazydiff.dtypes import FLOATS, Dtype
 from lazydiff.kernels.signature import Attr, Operand, extent_elements, parse
 
-# Raised when a kernel, an opcode or a dtype is added, or tiles learn more; a runtime refuses plans of a newer table.
-TABLE_VERSION = 6
+# Raised when a kernel, an opcode or a dtype is added, or tiles or maps learn more; newer tables' plans are refused.
+TABLE_VERSION = 7
 MAX_OPERANDS = 32
 MAX_RANK = 8
 Meaning = Callable[[Mapping[str, np.ndarray], Mapping[str, int], int, int], None]

@@ -22,6 +22,9 @@ class Value:
     kind: Kind
     label: str
     replaces: Value | None = None  # the state value in whose place this one is written
+    within: tuple[Value, int] | None = (
+        None  # the space that it is a part of, and where in it, in bytes (memory/parts.py)
+    )
 
     @property
     def size_bytes(self) -> int:
@@ -79,6 +82,8 @@ class Call:
     label: str = ""
     source: str = ""
     after: tuple[Value, ...] = ()
+    opens: tuple[Value, ...] = ()  # spaces in which this call, and later ones, write parts
+    fills: tuple[tuple[Value, Value], ...] = ()  # (space, the result that takes its place)
 
     @property
     def results(self) -> list[Value]:
@@ -121,15 +126,18 @@ class Unit:
     @property
     def reads(self) -> list[Value]:
         """Values that must exist before the unit runs."""
-        if len(self.calls) == 1:
+        if len(self.calls) == 1 and not self.calls[0].fills:
             return self.calls[0].reads
         inside = {id(v) for c in self.calls for v in c.writes}
-        return [v for c in self.calls for v in c.reads if id(v) not in inside]
+        filled = [space for c in self.calls for space, _ in c.fills]
+        return [v for c in self.calls for v in c.reads if id(v) not in inside] + filled
 
     @property
     def writes(self) -> list[Value]:
-        """Values the unit makes, scratch and tile included."""
-        return self.calls[0].writes if len(self.calls) == 1 else [v for c in self.calls for v in c.writes]
+        """Values the unit makes, scratch and tile and the spaces of parts included."""
+        if len(self.calls) == 1 and not self.calls[0].opens:
+            return self.calls[0].writes
+        return [v for c in self.calls for v in (*c.opens, *c.writes)]
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ class Facts:
     after: tuple[tuple[int, ...], ...]  # by unit: units of which every making must come before its first
     cost: tuple[int, ...]  # by unit: work (multiply-adds, or elements times instructions)
     in_place: tuple[tuple[tuple[int, int], ...], ...]  # by unit: (old, new) that may share bytes when old dies there
-    once: tuple[bool, ...]  # by unit: True if it may not be repeated, because it writes over a state
+    once: tuple[bool, ...]  # by unit: True if it may not be repeated, because it writes over a state or into a space
     born: tuple[int, ...]  # values that are there from the start: the entry's inputs
     keep: frozenset[int]  # values that must be there at the end: the entry's outputs
     stay: frozenset[int] = frozenset()  # values that recomputation shall not drop (ld.keep)
@@ -77,7 +77,7 @@ def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Fa
         tuple([tuple(sorted([position[id(a)] for a in u.after])) for u in units]),
         tuple([sum([work(c) for c in u.calls]) for u in units]),
         in_place,
-        tuple([any(v.replaces and v.replaces.kind in PERSISTENT for v in u.writes) for u in units]),
+        tuple([any(map(_once, u.writes)) or any(c.fills for c in u.calls) for u in units]),
         born,
         keep,
         *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),
@@ -94,9 +94,14 @@ def work(call: Call) -> int:
     return sum(v.elements for v in (*call.reads, *call.writes))
 
 
+def _once(v: Value) -> bool:
+    """True for what is written over a state, or into a space that it shares with others."""
+    return v.within is not None or (v.replaces is not None and v.replaces.kind in PERSISTENT)
+
+
 def shared_bytes(v: Value, unit_bytes: int) -> int:
     """Bytes that a value takes in the shared area, rounded up."""
-    if v.kind in PERSISTENT or v.replaces is not None:
+    if _elsewhere(v):
         return 0
     return -(-v.size_bytes // unit_bytes) * unit_bytes
 
@@ -107,11 +112,19 @@ def pairs_in_place(unit: Unit) -> list[tuple[Value, Value]]:
     if call.program is None:  # no other kernel may write over what it reads
         return []
     held = {id(v) for c in tiled for v in (*c.reads, *c.writes)}  # a tiled call reads its operands for every tile
-    old_ones = [v for v in call.reads if v.replaces is None and v.kind not in PERSISTENT and id(v) not in held]
+    old_ones = [v for v in call.reads if not _elsewhere(v) and id(v) not in held]
     return [
-        (old, new)
-        for new in (call.results if old_ones else ())
-        if new.replaces is None
-        for old in dict.fromkeys(old_ones)
-        if call.may_replace(old, new)
+        *(pair for c in unit.calls for pair in c.fills),
+        *(
+            (old, new)
+            for new in (call.results if old_ones else ())
+            if not _elsewhere(new)
+            for old in dict.fromkeys(old_ones)
+            if call.may_replace(old, new)
+        ),
     ]
+
+
+def _elsewhere(v: Value) -> bool:
+    """True if a value takes no bytes of its own."""
+    return v.kind in PERSISTENT or v.replaces is not None or v.within is not None

@@ -94,7 +94,7 @@ def _heat(entries: Sequence[Lifetimes]) -> dict[int, int]:
         for unit in lives.order:
             for call in unit.calls:
                 for value, count in _uses(call):
-                    place = value.replaces or value
+                    place = value.replaces or (value.within[0] if value.within else value)
                     heat[id(place)] = heat.get(id(place), 0) + count
     return heat
 

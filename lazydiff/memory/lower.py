@@ -92,12 +92,21 @@ def lower(store: Store, entries: Sequence[tuple[EntryCalls, Lifetimes]], layout:
         at = pack(consts, data, dtype)
         put(value, Buffer(Region.CONST, Kind.CONST, value.dtype, at, value.size_bytes, "const"))
 
+    spaces: dict[int, tuple[Region, int]] = {}
     for (_, lives), places in zip(entries, layout.entries, strict=True):
+        opened = {id(v) for u in lives.order for c in u.calls for v in c.opens}
         for shared, (place, offset) in zip(lives.places, places, strict=True):
             for v in shared.values:
-                put(v, Buffer(RAM_REGIONS[place], v.kind, v.dtype, offset, v.size_bytes, v.label))
+                if id(v) in opened:
+                    spaces[id(v)] = RAM_REGIONS[place], offset
+                else:
+                    put(v, Buffer(RAM_REGIONS[place], v.kind, v.dtype, offset, v.size_bytes, v.label))
 
     def operand(v: Value) -> int:
+        if id(v) not in number and v.within is not None:
+            space, at = v.within
+            region, offset = spaces[id(space)]
+            put(v, Buffer(region, v.kind, v.dtype, offset + at, v.size_bytes, v.label))
         if id(v) not in number:  # the new value of a state, in its place
             assert v.replaces is not None
             old = buffers[number[id(v.replaces)]]

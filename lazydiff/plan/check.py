@@ -272,6 +272,23 @@ def _straight(item: MapInput, dims: tuple[int, ...]) -> bool:
     return True
 
 
+def _in_its_place(item: MapInput, dims: tuple[int, ...], read: Buffer, written: Buffer) -> bool:
+    """True if each element that is read lies at the very bytes of the output's element that is made of it."""
+    if read.dtype != written.dtype or written.dtype is bits:
+        return False
+    step, first = 1, 0
+    for stride, dim, (low, extent) in reversed(list(zip(item.strides, dims, item.window or _all(dims), strict=True))):
+        if extent < 1 or (extent > 1 and stride != step):
+            return False
+        first += low * step
+        step *= dim
+    return read.offset + item.offset * item.dtype.itemsize == written.offset + first * item.dtype.itemsize
+
+
+def _all(dims: tuple[int, ...]) -> list[tuple[int, int]]:
+    return [(0, dim) for dim in dims]
+
+
 def _check_instructions(where: str, program: Program, dtype: Dtype) -> None:
     n_in, n_out = len(program.inputs), len(program.outputs)
     slots: list[Dtype] = [i.dtype for i in program.inputs] + list(program.outputs) + [dtype] * program.n_temps
@@ -310,11 +327,12 @@ def _check_in_place(plan: Plan, where: str, step: Step, program: Program) -> Non
             if other_position < n_in and position < n_in + len(program.outputs):
                 item = program.inputs[other_position]
                 same = (b.offset, b.size_bytes, b.dtype) == (other.offset, other.size_bytes, other.dtype)
-                contiguous = _straight(item, program.dims)
+                straight = same and _straight(item, program.dims)
+                own = straight or (not program.tiles and _in_its_place(item, program.dims, other, b))
                 first_write = min(k for k, i in enumerate(program.instructions) if i.dst == position)
                 reads = [k for k, i in enumerate(program.instructions) if other_position in i.arguments]
                 paired = (other_position == program.tile) == program.tiles
-                if same and contiguous and paired and max(reads, default=-1) <= first_write:
+                if own and paired and max(reads, default=-1) <= first_write:
                     continue
             written, over = step.operands[position], step.operands[other_position]
             raise PlanError(f"{where}: writes buffer {written} over its operand {over}")

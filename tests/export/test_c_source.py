@@ -14,6 +14,7 @@ import pytest
 import lazydiff as ld
 from lazydiff.errors import ExportError
 from lazydiff.plan.model import Plan, RamRegion
+from small import joined, put_together
 from tools_needed import require
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -273,6 +274,16 @@ def test_a_float64_plan_keeps_its_bits_too(tmp_path: Path) -> None:
     ran = run(tmp_path / "selftest.out", cwd=tmp_path)
     assert ran.stdout.endswith("selftest: ok\n"), ran.stdout
     assert not [p.name for p in tmp_path.glob("k_*_f32.c")]
+
+
+@pytest.mark.parametrize("maps", ["generated", "interpreted"])
+def test_parts_put_together_in_their_places_keep_their_bits(maps, tmp_path: Path) -> None:
+    plan = joined()
+    assert len(put_together(plan)) >= 2
+    ld.export_c(plan, tmp_path, name="parts", maps=maps)
+    done = build("gcc", tmp_path, tmp_path / "selftest/selftest.c", tmp_path / "selftest.out")
+    assert done.returncode == 0, done.stderr
+    assert run(tmp_path / "selftest.out", cwd=tmp_path).stdout.endswith("selftest: ok\n")
 
 
 def test_a_plan_that_counts_in_f64_beside_its_f32_builds(tmp_path: Path) -> None:

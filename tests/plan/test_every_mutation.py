@@ -16,7 +16,7 @@ from lazydiff.examples import digits
 from lazydiff.plan.model import Region
 from mutations import change, with_buffer
 from regions import halves
-from small import classifier, convolution, lookups
+from small import classifier, convolution, joined, lookups
 
 
 def recurrent():
@@ -33,6 +33,7 @@ def recurrent():
 PLANS = {f.__name__: f for f in (classifier, convolution, lookups, recurrent)} | {
     "digits": lambda: digits.build(2, None),
     "regions": lambda: halves(classifier(), 3),
+    "joined": joined,
 }
 
 

@@ -20,7 +20,7 @@ from micropython_runner import (
     write_case,
 )
 from regions import halves
-from small import pooled
+from small import joined, pooled, put_together
 
 
 def train_on_desktop(plan: Plan, batches: Arrays) -> tuple[np.ndarray, Reference]:
@@ -83,6 +83,17 @@ def test_a_plan_of_several_regions_gives_the_bits_of_one_block(interpreter, tmp_
         found.append(interpreter("mpy_run.py", tmp_path))
     assert found[0] == found[1]
     assert len(found[0]) == 103
+
+
+def test_parts_put_together_in_their_places_give_the_desktops_numbers(interpreter, tmp_path):
+    plan, rng = joined(), np.random.default_rng(5)
+    assert len(put_together(plan)) >= 2
+    x = rng.normal(size=(1, 6, 3)).astype(np.float32)
+    session = ld.Session(plan)
+    for entry in ("through", "plain"):
+        write_case(tmp_path, plan, entry, {"x": x}, (entry,))
+        found = outputs(interpreter("mpy_run.py", tmp_path), entry, "<f4")
+        np.testing.assert_allclose(found, session.run(entry, x=x[0]).reshape(-1), rtol=1e-4, atol=1e-5)
 
 
 def test_pooled_as_made_rows_give_the_desktops_losses(interpreter, tmp_path):

@@ -148,6 +148,19 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
         "const": ("map: output 0 is not in RAM", plan((0, 4), outputs=(0,))),
         "no_output": ("entry run: an output is not written", plan((0, 2), outputs=(1,))),
         "lost": ("entry run: a parameter is lost", plan((0, 2), (2, 3), outputs=(3,), state=True)),
+        "part": ("opened", plan((0, 3), outputs=(3,), inputs=(MapInput(f32, 6, (1,), ((0, 2),)),))),
+        "part_shifted": (
+            "step 0: writes over buffer 0, which it reads",
+            plan((0, 3), outputs=(3,), inputs=(MapInput(f32, 5, (1,), ((0, 2),)),)),
+        ),
+        "part_elsewhere": (
+            "step 0: writes over buffer 0, which it reads",
+            plan((0, 3), outputs=(3,), inputs=(MapInput(f32, 6, (1,), ((1, 2),)),)),
+        ),
+        "part_turned": (
+            "step 0: writes over buffer 0, which it reads",
+            plan((0, 3), outputs=(3,), inputs=(MapInput(f32, 7, (-1,), ((0, 2),)),)),
+        ),
         "small": ("map: output 0 ends outside its buffer", plan((0, 5), outputs=(0,))),
         "past": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 1, (1,)),))),
         "before": ("map: input 0 ends outside its buffer", plan((0, 2), inputs=(MapInput(f32, 0, (-1,)),))),

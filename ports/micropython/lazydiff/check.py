@@ -18,8 +18,8 @@ class Replay:
             self.valid[k] = True
         self.made = self.valid[:]
 
-    def step(self, where, reads, writes, shares=()):
-        """One step. `shares` are the pairs (read, written) of `map` that may lie on the same bytes."""
+    def step(self, where, reads, writes, shares=None):
+        """One step. `shares` says of pairs (read, written) of `map` how they may share bytes (map.decode)."""
         buffers = self.plan.buffers
         for k in reads:
             need(self.valid[k], where, "reads buffer %d, which nobody has written" % k)
@@ -31,8 +31,11 @@ class Replay:
                 need(not self.plan.overlap(w, other), where, "two outputs share bytes")
             for r in reads:
                 if self.plan.overlap(r, w):
-                    same = buffers[r][2:] == buffers[w][2:] and (r, w) in shares
-                    need(same, where, "writes over buffer %d, which it reads" % r)
+                    at, same = shares and shares.get((r, w)) or (None, False)
+                    _, _, kind, begin, size = buffers[w]
+                    own = at is not None and buffers[r][2] == kind and buffers[r][3] == begin + at
+                    own = own and (not same or buffers[r][4] == size)
+                    need(own, where, "writes over buffer %d, which it reads" % r)
         for w in writes:
             for k in range(len(buffers)):
                 if self.plan.overlap(k, w):

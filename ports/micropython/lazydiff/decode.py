@@ -123,9 +123,9 @@ def _kernel(plan, replay, number, operands, attrs, dtype, places, tile_rows, gro
 
 def _map(plan, replay, number, operands, attrs, dtype, places, tile_rows, group, where):
     buffers = [plan.buffers[k] for k in operands]
-    args, count, strided = map.decode(attrs, buffers, dtype, [places[k] for k in operands], tile_rows, where)
+    args, count, lying = map.decode(attrs, buffers, dtype, [places[k] for k in operands], tile_rows, where)
     n_in, n_out = attrs[:2]
-    replay.step(where, list(operands[:n_in]), operands[n_in:], map.may_share(args[0], operands, n_in, n_out, strided))
+    replay.step(where, list(operands[:n_in]), operands[n_in:], map.may_share(args[0], operands, n_in, n_out, lying))
     group = _group(plan, group, tile_rows, count)
     step = map.run, args, count
     if group:

@@ -59,7 +59,9 @@ def _need(truth, where, what):
 
 
 def decode(words, buffers, dtype, places, tile_rows, where):
-    """The run-time tuple of one `map` step, its elements, and which inputs an output may not share. Raises PlanError.
+    """The run-time tuple of one `map` step, its elements, and how each input may lie under an output. Raises PlanError.
+
+    The last is, for each input, None or (bytes from the output's start on, whether both must be of one size).
 
     tile_rows: how many elements each output holds; 0: all of them. words: the attributes; buffers: (region, kind, dtype, offset, bytes) of each operand; places: an array and the
     index of its first element, for each operand.
@@ -93,7 +95,7 @@ def decode(words, buffers, dtype, places, tile_rows, where):
     at = 7 + rank
     strides = []
     bases = []
-    strided = []
+    lying = []
     windowed = []
     for k in range(n_in):
         got, offset = words[at : at + 2]
@@ -116,8 +118,12 @@ def decode(words, buffers, dtype, places, tile_rows, where):
         inside = low >= 0 and (high + 1) * _BITS[kind] <= size * 8
         empty = window and 0 in [e for _, e in window]
         _need(k == tile or inside or empty, where, "input %d ends outside its buffer" % k)
-        if offset or own != rows or (k == tile) != tiles or window:
-            strided.append(k)
+        if (k == tile) != tiles:
+            lying.append(None)
+        elif tiles or kind == 7:
+            lying.append(None if offset or own != rows or window else (0, True))
+        else:
+            lying.append(_place(window or [(0, dim) for dim in dims], own, rows, offset, _BITS[kind] // 8))
         if window:
             windowed.append((k, places[k][0], own[-1], window))
             for pair, stride in zip(window, own):
@@ -155,7 +161,7 @@ def decode(words, buffers, dtype, places, tile_rows, where):
     limit = block if n_temp else count
     ports = n_in, n_in + n_out, tile, tiles
     windowed = tuple(windowed)
-    return (code, arrays, list(bases), steps, bases, views, windowed, outer, inner, ports, limit), count, strided
+    return (code, arrays, list(bases), steps, bases, views, windowed, outer, inner, ports, limit), count, lying
 
 
 def _code(words, n_in, n_out, kinds, dtype, where):
@@ -187,15 +193,25 @@ def _code(words, n_in, n_out, kinds, dtype, where):
     return tuple(code)
 
 
-def may_share(code, operands, n_in, n_out, strided):
-    """The (input, output) buffers that may be the same bytes: read contiguously, and not after the output is written."""
-    pairs = []
+def _place(window, own, rows, offset, item):
+    """How an input may lie under an output: where each element read is at the bytes of the one that is made of it."""
+    first = -offset
+    for (low, extent), stride, row in zip(window, own, rows):  # noqa: B905
+        if not extent or (extent > 1 and stride != row):
+            return None
+        first += low * row
+    return first * item, False
+
+
+def may_share(code, operands, n_in, n_out, lying):
+    """(input, output) -> how they may share bytes: not if the input is read after the output is written."""
+    pairs = {}
     for out in range(n_in, n_in + n_out):
         first = min([k for k, i in enumerate(code) if i[2] == out])
         for k in range(n_in):
             late = [1 for arity, _, _, a, b, c in code[first + 1 :] if k in (a, b, c)[:arity]]
-            if k not in strided and not late:
-                pairs.append((operands[k], operands[out]))
+            if lying[k] and not late:
+                pairs[operands[k], operands[out]] = lying[k]
     return pairs
 
 
