@@ -4,6 +4,9 @@
 #include "k_scatter.h"
 #if LZD_SMALL
 #include "k_taps.h"
+#if !LZD_UNPOOL
+#error "gradients of pooled convolutions need LZD_UNPOOL"
+#endif
 #endif
 
 typedef struct unpool {
