@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -91,37 +92,42 @@ class Program:
     @staticmethod
     def from_words(words: Sequence[int]) -> Program:
         """Read the words back. Raises ValueError, IndexError or KeyError on words that are no program."""
-        if len(words) < 7:
-            raise ValueError("the words end inside the program")
-        n_in, n_out, n_temp, n_instr, block, tile, shape = words[:7]
-        rank, n_windows = shape & 255, shape >> 8
-        if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words) or n_windows > n_in * rank:
-            raise ValueError("too many dimensions, slots, windows or instructions")
-        after_inputs = 7 + rank + n_in * (2 + rank)
-        after_windows = after_inputs + n_windows * 2 * rank
-        end = after_windows + n_out + 2 * n_instr
-        if len(words) != end:
-            more = len(words) > end
-            raise ValueError("words are left over after the program" if more else "the words end inside the program")
-        dims = tuple(words[7 : 7 + rank])
-        windows: list[tuple[tuple[int, int], ...]] = [()]
-        for n in range(n_windows):
-            pairs = words[after_inputs + 2 * rank * n :][: 2 * rank]
-            windows.append(tuple(zip(pairs[::2], pairs[1::2], strict=True)))
-            if any(low + extent > dim for (low, extent), dim in zip(windows[-1], dims, strict=True)):
-                raise ValueError(f"window {windows[-1]} leaves the dimensions {dims}")
-        inputs = []
-        for at in range(7 + rank, after_inputs, 2 + rank):
-            kind, offset, *strides = words[at : at + 2 + rank]
-            signed = tuple([s - (s >> 31 << 32) for s in strides])
-            inputs.append(MapInput(BY_CODE[kind & 255], offset, signed, windows[kind >> 8]))
-        outputs = tuple([BY_CODE[c] for c in words[after_windows : after_windows + n_out]])
-        code = words[after_windows + n_out :]
-        two = zip(code[::2], code[1::2], strict=True)
-        instructions = [Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c) for w, c in two]
-        tiles = tile >> 8 == 1
-        tile = NO_TILE if tile in (NO_TILE, 511) else tile - 256 if tiles else tile
-        return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions), tiles)
+        return _read(tuple(words))
+
+
+@lru_cache(1024)  # the layers of a network have many maps in common, and each is read by whoever looks at the plan
+def _read(words: tuple[int, ...]) -> Program:
+    if len(words) < 7:
+        raise ValueError("the words end inside the program")
+    n_in, n_out, n_temp, n_instr, block, tile, shape = words[:7]
+    rank, n_windows = shape & 255, shape >> 8
+    if rank > MAX_RANK or n_in + n_out + n_temp > MAX_SLOTS or n_instr > len(words) or n_windows > n_in * rank:
+        raise ValueError("too many dimensions, slots, windows or instructions")
+    after_inputs = 7 + rank + n_in * (2 + rank)
+    after_windows = after_inputs + n_windows * 2 * rank
+    end = after_windows + n_out + 2 * n_instr
+    if len(words) != end:
+        more = len(words) > end
+        raise ValueError("words are left over after the program" if more else "the words end inside the program")
+    dims = tuple(words[7 : 7 + rank])
+    windows: list[tuple[tuple[int, int], ...]] = [()]
+    for n in range(n_windows):
+        pairs = words[after_inputs + 2 * rank * n :][: 2 * rank]
+        windows.append(tuple(zip(pairs[::2], pairs[1::2], strict=True)))
+        if any(low + extent > dim for (low, extent), dim in zip(windows[-1], dims, strict=True)):
+            raise ValueError(f"window {windows[-1]} leaves the dimensions {dims}")
+    inputs = []
+    for at in range(7 + rank, after_inputs, 2 + rank):
+        kind, offset, *strides = words[at : at + 2 + rank]
+        signed = tuple([s - (s >> 31 << 32) for s in strides])
+        inputs.append(MapInput(BY_CODE[kind & 255], offset, signed, windows[kind >> 8]))
+    outputs = tuple([BY_CODE[c] for c in words[after_windows : after_windows + n_out]])
+    code = words[after_windows + n_out :]
+    two = zip(code[::2], code[1::2], strict=True)
+    instructions = [Instruction(w & 255, w >> 8 & 255, w >> 16 & 255, w >> 24, c) for w, c in two]
+    tiles = tile >> 8 == 1
+    tile = NO_TILE if tile in (NO_TILE, 511) else tile - 256 if tiles else tile
+    return Program(dims, tuple(inputs), outputs, n_temp, block, tile, tuple(instructions), tiles)
 
 
 def cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:

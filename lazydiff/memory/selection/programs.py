@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Sequence
+from functools import lru_cache
 
 from lazydiff.dtypes import Dtype, bits, f32
 from lazydiff.graph.node import Tensor
@@ -19,6 +20,7 @@ LEAST_BLOCK, BLOCK = 2, 64  # elements each temporary of a map holds; more where
 MOST_BLOCKS = 128  # of a map whose blocks are shorter than BLOCK: each costs an interpreter as much as 64 elements
 
 Key = tuple[str, int]  # (in | out | tmp | load, number): a slot before it is numbered
+Line = tuple[int, Key, tuple[Key, ...]]  # opcode, dst key, argument keys
 
 
 class MapBuilder:
@@ -27,7 +29,7 @@ class MapBuilder:
     def __init__(self, dtype: Dtype, shape: tuple[int, ...], outputs: Sequence[Dtype]) -> None:
         self.dtype, self.shape, self.outputs = dtype, shape, list(outputs)
         self.items: list[tuple[Value, MapInput]] = []
-        self.code: list[tuple[int, Key, list[Key]]] = []  # opcode, dst key, argument keys
+        self.code: list[Line] = []
         self._results: dict[int, Key] = {}
         self.loads: dict[int, Key] = {}
 
@@ -42,64 +44,67 @@ class MapBuilder:
             return ("in", at)
         if at not in self.loads:
             self.loads[at] = ("load", at)
-            self.code.append((LOAD.number, ("load", at), [("in", at)]))
+            self.code.append((LOAD.number, ("load", at), (("in", at),)))
         return self.loads[at]
 
     def result(self, node: int) -> Key:
         """The key of an earlier node's result."""
         return self._results[node]
 
-    def emit(self, node: int, opcode: int, args: list[Key], out: int | None) -> None:
+    def emit(self, node: int, opcode: int, args: Sequence[Key], out: int | None) -> None:
         """One node: its result goes to an output slot, or to a temporary."""
-        if out is None:
-            key: Key = ("tmp", node)
-            self.code.append((opcode, key, args))
-        elif self.outputs[out] is self.dtype or opcode == STORE.number:
-            key = ("out", out)
-            self.code.append((opcode, key, args))
+        keys = tuple(args)
+        if out is None or not (self.outputs[out] is self.dtype or opcode == STORE.number):
+            key: Key = ("tmp", len(self.code))
+            self.code.append((opcode, key, keys))
+            if out is not None:
+                self.code.append((STORE.number, ("out", out), (key,)))
         else:
-            key = ("tmp", node)
-            self.code.append((opcode, key, args))
-            self.code.append((STORE.number, ("out", out), [key]))
+            key = ("out", out)
+            self.code.append((opcode, key, keys))
         self._results[node] = key
 
     def finish(self, results: list[Value], label: str, source: str) -> Call:
         """The call of the program, which writes `results`."""
-        items = [i for _, i in self.items]
-        dims, strides, windows = collapse(self.shape, [i.strides for i in items], [i.window for i in items])
-        n_temps, instructions = self._numbered()
+        items = tuple([i for _, i in self.items])
+        dims, inputs, n_temps, instructions = _numbered(self.shape, items, len(self.outputs), tuple(self.code))
         row = dims[-1] if dims else 1  # no block leaves its innermost row
         elements = math.prod(dims)
         short = min(BLOCK, max(LEAST_BLOCK, elements // MOST_BLOCKS))
         block = min(short, row) if n_temps else min(elements, 1 << 16)
-        views = zip(items, strides, windows, strict=True)
-        inputs = tuple([MapInput(i.dtype, i.offset, s, w) for i, s, w in views])
-        program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, tuple(instructions))
+        program = Program(dims, inputs, tuple(self.outputs), n_temps, block, NO_TILE, instructions)
         scratch = [Value(self.dtype, n_temps * block, Kind.WORK, "scratch")] if n_temps else []
         reads = [v for v, _ in self.items]
         return Call(MAP, self.dtype, reads, results + scratch, program=program, label=label, source=source)
 
-    def _numbered(self) -> tuple[int, list[Instruction]]:
-        """How many temporaries there are, and the instructions with slots by number."""
-        last = {k: n for n, (_, _, args) in enumerate(self.code) for k in args}
-        slots: dict[Key, int] = {("in", n): n for n in range(len(self.items))}
-        slots |= {("out", n): len(self.items) + n for n in range(len(self.outputs))}
-        first = len(slots)
-        free: list[int] = []
-        n_temps = 0
-        instructions = []
-        for n, (opcode, key, args) in enumerate(self.code):
-            numbers = [slots[a] for a in args]
-            for a in dict.fromkeys(args):
-                if a[0] in ("tmp", "load") and last[a] == n:
-                    free.append(slots[a])
-            if key[0] in ("tmp", "load"):
-                if not free:
-                    free.append(first + n_temps)
-                    n_temps += 1
-                slots[key] = free.pop()
-            instructions.append(Instruction(opcode, slots[key], *numbers))
-        return n_temps, instructions
+
+@lru_cache(1024)  # the layers of a network have many maps in common, and the versions of an entry most
+def _numbered(
+    shape: tuple[int, ...], items: tuple[MapInput, ...], n_out: int, code: tuple[Line, ...]
+) -> tuple[tuple[int, ...], tuple[MapInput, ...], int, tuple[Instruction, ...]]:
+    """The dimensions, the inputs over them, how many temporaries there are, the instructions with slots by number."""
+    dims, strides, windows = collapse(shape, [i.strides for i in items], [i.window for i in items])
+    views = zip(items, strides, windows, strict=True)
+    inputs = tuple([MapInput(i.dtype, i.offset, s, w) for i, s, w in views])
+    last = {k: n for n, (_, _, args) in enumerate(code) for k in args}
+    slots: dict[Key, int] = {("in", n): n for n in range(len(items))}
+    slots |= {("out", n): len(items) + n for n in range(n_out)}
+    first = len(slots)
+    free: list[int] = []
+    n_temps = 0
+    instructions = []
+    for n, (opcode, key, args) in enumerate(code):
+        numbers = [slots[a] for a in args]
+        for a in dict.fromkeys(args):
+            if a[0] in ("tmp", "load") and last[a] == n:
+                free.append(slots[a])
+        if key[0] in ("tmp", "load"):
+            if not free:
+                free.append(first + n_temps)
+                n_temps += 1
+            slots[key] = free.pop()
+        instructions.append(Instruction(opcode, slots[key], *numbers))
+    return dims, inputs, n_temps, tuple(instructions)
 
 
 def copy_call(view: View, label: str, source: str, into: Value | None = None) -> Call:
