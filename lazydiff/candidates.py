@@ -43,6 +43,11 @@ class Prepared:
         """Bytes that all regions leave for what entries take turns on."""
         return sum(size // 8 * 8 for size in self.ram.sizes) - self.front
 
+    @property
+    def least_work(self) -> list[int]:
+        """By entry, the work of its versions with least."""
+        return [min(v.work for v in each) for each in self.entries]
+
     def layout(self, lives: Sequence[Lifetimes], search: bool = True) -> Layout:
         """Where everything lies if each entry runs so. Several regions are searched for once; `search=False`: never."""
         if not self.ram.names:
@@ -142,10 +147,8 @@ def lowest_candidate(prepared: Prepared) -> Candidate:
 
 def quickest_candidate(prepared: Prepared, plain: Candidate) -> Candidate | None:
     """Each entry in the version of least work, where there is room for them all; None too if that is the plain plan."""
-    quick = []
-    for each in prepared.entries:
-        least = min(v.work for v in each)
-        quick.append(lowest_version([v for v in each if v.work == least]))
+    pairs = zip(prepared.entries, prepared.least_work, strict=True)
+    quick = [lowest_version([v for v in each if v.work == least]) for each, least in pairs]
     if all(v is c.version for v, c in zip(quick, plain.choices, strict=True)):
         return None
     choices = [choose(prepared, v, v.plain) for v in quick]

@@ -25,6 +25,7 @@ from lazydiff.memory.version import Version
 from lazydiff.passes.split_batch import Batch
 
 RETRIES = 4  # placements may need more than the contention bound: so often the budget of a schedule is lowered
+FURTHER = 2  # numbers of micro-batches beyond the first that fits, for room for an entry's version of least work
 
 
 def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
@@ -33,7 +34,8 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
     Raises BudgetError.
 
     Where a step's micro-batches are "auto", whole and split ones compete. The entry with the highest bound is split
-    further, as long as it is one that may be and the budget is not met without recomputation.
+    further, as long as it is one that may be and the budget is not met without recomputation; and a little beyond, if
+    only a version that computes some values twice meets it so far.
     """
 
     def size(c: Candidate) -> int:
@@ -41,17 +43,20 @@ def fit(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
 
     fitting: list[Candidate] = []
     left: dict[str, list[int]] = {}
-    now = dict(steps)
+    now, further = dict(steps), FURTHER
     prepared = prepare(now, ram, remake)
     whole = smallest = candidate = lowest_candidate(prepared)
-    if ram.limited and (quickest := quickest_candidate(prepared, whole)) is not None:
-        fitting.append(quickest)
     while True:
         smallest = min(smallest, candidate, key=size)
+        quickest = quickest_candidate(prepared, candidate) if ram.limited else None
+        if quickest is not None:
+            fitting.append(quickest)
         if size(candidate) <= 0:
             fitting.append(candidate)
-            break
-        if remake and (found := _remade(prepared, candidate)) is not None:
+            if not ram.limited or quickest is not None or candidate.work == sum(prepared.least_work) or not further:
+                break
+            further -= 1
+        elif remake and (found := _remade(prepared, candidate)) is not None:
             fitting.append(found)
         name = candidate.highest
         if name not in left:

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
+from lazydiff import fitting
 from lazydiff.memory.budgets.boards import BOARDS
 from lazydiff.memory.budgets.budget import require_fit
 from lazydiff.memory.budgets.ram import parse_bytes, parse_ram
 from small import pooled
+from tools.bench.workloads import lazy
+from tools.bench.workloads.definitions import ALL
 
 
 def network(ram=None, batch=16, momentum=0.9, hidden=24, trainable=None, parts=None):
@@ -213,3 +216,16 @@ def test_where_there_is_room_the_version_of_least_work_is_taken():
         session.train(x=x, y=y)
         trained.append([session.read(s.name).tobytes() for s in plan.state])
     assert trained[0] == trained[1] == trained[2]
+
+
+def test_micro_batches_go_on_to_where_nothing_has_to_be_computed_twice(monkeypatch):
+    """Four meet the budget with values made twice; with five there is room for the version that keeps them."""
+
+    def plan():
+        step = dataclasses.replace(lazy.step(ALL["w7_pinn_f32_taylor"]), micro_batches="auto")
+        return ld.compile(train=step, ram=685_892)
+
+    found = plan()
+    assert found.report.extra_work == 0
+    monkeypatch.setattr(fitting, "FURTHER", 0)
+    assert plan().report.extra_work > 10
