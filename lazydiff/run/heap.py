@@ -15,16 +15,22 @@ from lazydiff.errors import ToolError
 from lazydiff.plan.model import Plan
 from lazydiff.run.incremental import IncrementalCall
 from lazydiff.run.native import HeapCounter
-from lazydiff.run.session import Session
+from lazydiff.run.session import Maps, Session
 
 
 def count_allocations(
-    plan: Plan | bytes, entry: str, inputs: Mapping[str, np.ndarray], steps: int = 1000, threads: int = 1
+    plan: Plan | bytes,
+    entry: str,
+    inputs: Mapping[str, np.ndarray],
+    steps: int = 1000,
+    threads: int = 1,
+    maps: Maps = "interpreted",
 ) -> int:
     """How many heap calls (malloc, calloc, realloc, free, aligned ones, mmap) `steps` runs of an entry make in C.
 
-    Counts the whole process, libraries below lazydiff included; Python itself stands still meanwhile. Raises ToolError
-    where the counter can't be used or does not count, InputError for inputs that the entry does not take.
+    `threads` and `maps` are the session's. Counts the whole process, libraries below lazydiff included; Python itself
+    stands still meanwhile. Raises ToolError where the counter can't be used or does not count, InputError for inputs
+    that the entry does not take.
     """
     library = HeapCounter.library()
     if library is None or not sys.platform.startswith("linux"):
@@ -38,7 +44,7 @@ def count_allocations(
         preload = " ".join(filter(None, (library, os.environ.get("LD_PRELOAD", ""))))
         paths = os.pathsep.join(p or os.getcwd() for p in sys.path)
         done = subprocess.run(
-            [sys.executable, "-m", "lazydiff.run.heap", folder, entry, str(steps), str(threads)],
+            [sys.executable, "-m", "lazydiff.run.heap", folder, entry, str(steps), str(threads), maps],
             env={**os.environ, "LD_PRELOAD": preload, "PYTHONPATH": paths},
             capture_output=True,
             text=True,
@@ -48,13 +54,13 @@ def count_allocations(
     return int(done.stdout)
 
 
-def _count(folder: str, entry: str, steps: int, threads: int) -> int:
+def _count(folder: str, entry: str, steps: int, threads: int, maps: Maps) -> int:
     """In the counting process: the calls that `steps` runs make."""
     counter = HeapCounter()
     seen = counter.probe()
     if seen != 2:
         raise ToolError(f"heap counter: saw {seen} calls for one malloc and one free: it is not in LD_PRELOAD")
-    session = Session(Path(folder, "plan.lzp"), threads)
+    session = Session(Path(folder, "plan.lzp"), threads, maps)
     with np.load(Path(folder, "inputs.npz")) as arrays:
         inputs = {name: arrays[name] for name in arrays.files}
     call = session.entry(entry)
@@ -64,4 +70,5 @@ def _count(folder: str, entry: str, steps: int, threads: int) -> int:
 
 
 if __name__ == "__main__":
-    print(_count(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    _, where, name, runs, n, way = sys.argv
+    print(_count(where, name, int(runs), int(n), "compiled" if way == "compiled" else "interpreted"))

@@ -21,6 +21,7 @@ from lazydiff.kernels.program import NO_TILE, Instruction, MapInput, Program
 from lazydiff.plan.model import KERNELS, MAP
 from lazydiff.run import compiled
 from lazydiff.run.compiled import compile_maps
+from lazydiff.run.heap import count_allocations
 from lazydiff.run.loop_shapes import shape_of
 from lazydiff.run.loops import loops_of
 from lazydiff.run.native import simd_names
@@ -29,7 +30,7 @@ from small_plan import small_plan
 from tools.bench.workloads import lazy
 from tools.bench.workloads.definitions import ALL
 from tools_needed import require
-from whole_runs import everything, network
+from whole_runs import arrays, everything, network
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "kernels"))
 
@@ -208,6 +209,12 @@ def test_workloads_train_with_the_same_bits(name: str) -> None:
             session.train(**{f"batch{k}": a for k, a in enumerate(batch)})
         found.append({name: value.tobytes() for name, value in session.state().items()})
     assert found[0] == found[1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the heap counter is for Linux")
+def test_a_step_with_compiled_maps_makes_no_heap_call() -> None:
+    plan = network()
+    assert count_allocations(plan, "train", arrays(plan, 0), steps=200, maps="compiled") == 0
 
 
 def test_a_library_is_made_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
