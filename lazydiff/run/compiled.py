@@ -94,8 +94,11 @@ def _digest(texts: dict[Dtype, str], flags: tuple[str, ...], home: Path) -> str:
 
 def _cache() -> Path | None:
     """The folder where libraries are kept; None if nobody but the user may write there and there is no such."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("LZD_CACHE") or Path(home) / "lazydiff")
+    given = os.environ.get("LZD_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(given).absolute() if given else Path(home, "lazydiff")
+    if not folder.is_absolute():  # a user without a home
+        return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder.stat()

@@ -253,6 +253,24 @@ def test_a_folder_that_others_may_write_to_is_not_used(cache: Path) -> None:
     assert not list(cache.iterdir())
 
 
+def test_libraries_are_kept_in_the_users_cache_or_a_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value, folder in [
+        ("LZD_CACHE", "kept", tmp_path / "kept"),
+        ("XDG_CACHE_HOME", str(tmp_path / "xdg"), tmp_path / "xdg/lazydiff"),
+        ("HOME", str(tmp_path), tmp_path / ".cache/lazydiff"),
+    ]:
+        monkeypatch.delenv("LZD_CACHE", raising=False)
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setenv(name, value)
+        assert compiled._cache() == folder
+        assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # nobody's home
+    assert compiled._cache() is None
+
+
 def test_a_cache_that_can_not_be_is_not_needed(cache: Path) -> None:
     cache.write_text("a file")
     assert ld.Session(small_plan(), maps="compiled").maps == "compiled"
