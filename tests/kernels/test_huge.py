@@ -22,7 +22,7 @@ BUILDS = {
 }
 ROUND = {  # lines of kernels whose unsigned integers go round on purpose; the functions of lzd_math*.h do too
     "k_conv2d_grad_w.h", "k_conv2d_grad_x.h", "k_map.h", "k_map_move.h", "k_map_slots.h", "k_map_wide.h", "k_pool.h",
-    "k_random.h", "k_reduce.h", "k_unpool.h",
+    "k_random.h", "k_reduce.h", "k_scatter.h", "k_unpool.h",
 }  # fmt: skip
 
 
