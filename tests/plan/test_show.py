@@ -7,7 +7,6 @@ import pytest
 from lazydiff import pipeline
 from lazydiff.dtypes import f32
 from lazydiff.examples import digits
-from lazydiff.fitting import fit
 from lazydiff.plan.lifetimes import entry_lives, union_bytes
 from lazydiff.plan.memory_map import memory_map, memory_map_svg
 from lazydiff.plan.model import Entry, Kind, Plan, Step, Symbol
@@ -181,7 +180,8 @@ def test_a_control_character_in_a_name_leaves_the_svg_readable():
 def test_the_planner_and_the_table_count_the_same_lower_bound(batch, monkeypatch):
     """The planner counts from its graph, the table from the plan's steps, rounded up to the alignment of the block."""
     found = []
-    monkeypatch.setattr(pipeline, "fit", lambda *given: found.append(fit(*given)) or found[-1])
+    fitting = pipeline._fitting
+    monkeypatch.setattr(pipeline, "_fitting", lambda *given: found.append(fitting(*given)) or found[-1])
     plan = digits.build(batch, None)
     state = sum(plan.buffers[s.buffer].size_bytes for s in plan.state)
     planned = 32 + state + max(choice.lives.bound_bytes for choice in found[0].choices)

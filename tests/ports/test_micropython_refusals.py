@@ -122,7 +122,7 @@ def _careless_plans() -> dict[str, tuple[str, Plan]]:
             Buffer(Region.RAM, Kind.IO, d, 64 + 40 * k, s) for k, (d, s) in enumerate(zip(dtypes, sizes, strict=True))
         ]
         store, load = Instruction(STORE.number, 1, 0), Instruction(LOAD.number, 1, 0)
-        through = (replace(load, dst=2), replace(store, a=2))
+        through = (load._replace(dst=2), store._replace(a=2))
         items = [MapInput(f32, 0, (1,)), MapInput(bits, offset, (1,)), MapInput(bits, 0, (1,))]
         codes = [(store,), (store,) if copy else through, (load,)]
         operands = [(0, 1), (1, 2) if copy else (1, 2, 3), (2, 4)]

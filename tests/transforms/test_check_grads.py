@@ -36,7 +36,7 @@ def test_a_graph_is_checked_with_its_parameters_on_the_plan_of_a_device():
     loss, values = graph()
     ld.check_grads(loss, values, dtype=ld.f32, ram="8 KiB")
     with pytest.raises(ld.BudgetError):
-        ld.check_grads(loss, values, dtype=ld.f32, ram=600)
+        ld.check_grads(loss, values, dtype=ld.f32, ram=400)
 
 
 def test_a_wrong_rule_is_found_in_float32_too():
