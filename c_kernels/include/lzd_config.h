@@ -44,6 +44,11 @@
 #define LZD_UNPOOL 1
 #endif
 
+/* 1: products of one row have loops of their own on small cores. 0 leaves them out, 1.4 KB, for plans that have none or small ones. */
+#ifndef LZD_ONE_ROW
+#define LZD_ONE_ROW 1
+#endif
+
 /* Put before what kernels call. It has to be inlined into each call with constant numbers of rows and columns (k_columns.h). */
 #ifndef LZD_INLINE
 #if defined(__GNUC__)

@@ -290,3 +290,7 @@ void SUFFIX(lzd_sums)(const sums *s, lie how)
         }
     }
 }
+
+#if LZD_ONE_ROW
+#include "k_one_row.h"
+#endif

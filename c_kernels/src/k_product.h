@@ -5,18 +5,20 @@
 #include "k_across.h"
 #include "k_sums.h"
 
-/* A product of `rows` x k by k x n. Where b lies across, b_column is not 1, and b_step is. */
-typedef struct factors {
-    const T *a, *b;
-    ptrdiff_t a_row, a_step, b_step, b_column;
-    uint32_t rows, k, n;
-} factors;
-
 #if LZD_SMALL
-static inline void product(T *out, const factors *x)
+static LZD_APART void product_in_blocks(T *out, const factors *x)
 {
     const sums s = {out, x->a, x->b, x->rows, x->n, x->k, 1u, 1u, STEP(x->n), x->a_row, x->b_column, x->a_step, x->b_step, 0, 0, 0, 0, false};
     SUFFIX(lzd_sums)(&s, x->b_column != 1 ? ACROSS : x->a_row == 1 ? PACKED : BESIDE);
+}
+
+static inline void product(T *out, const factors *x)
+{
+    if (LZD_ONE_ROW && x->rows == 1u && x->a_step == 1 && x->n >= (x->b_column != 1 ? 4u : 2u)) {
+        SUFFIX(lzd_one_row)(out, x);
+    } else {
+        product_in_blocks(out, x);
+    }
 }
 #else
 /* Sums of `rows` rows from 0 to the end. */

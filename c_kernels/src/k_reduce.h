@@ -9,11 +9,33 @@
 #define TOGETHER
 #endif
 
+/* A tree that is fixed, over eight lanes. */
+#define SUM_OF_LANES(l) ((((l)[0] + (l)[4]) + ((l)[2] + (l)[6])) + (((l)[1] + (l)[5]) + ((l)[3] + (l)[7])))
+
+#if LZD_SMALL
+/* Eight lanes, lane r mod 8, which stay in registers. */
+LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
+{
+    (void)behind;
+    T l[8] = {0};
+    for (; red >= 8u; red -= 8u) {
+        TAKE_8A(x, x0, x1, x2, x3, x4, x5, x6, x7);
+        l[0] += x0, l[1] += x1, l[2] += x2, l[3] += x3, l[4] += x4, l[5] += x5, l[6] += x6, l[7] += x7;
+    }
+    UNROLL for (uint32_t q = 0; q < 7u; q++) {
+        if (q == red) {
+            break;
+        }
+        l[q] += x[q];
+    }
+    return SUM_OF_LANES(l);
+}
+#else
 /* l[q] += x[q] for q < n, n at most 7. Where eight elements may be read the other lanes add +0, which changes no bit of a lane
  * that began with +0. */
 LZD_INLINE void add_rest(T *l, const T *x, uint32_t n, bool eight)
 {
-    if (!LZD_SMALL && eight) {
+    if (eight) {
         TOGETHER for (uint32_t q = 0; q < 8u; q++) {
             l[q] += from_bits(bits_of(x[q]) & ((U)0 - (U)(q < n)));
         }
@@ -24,7 +46,7 @@ LZD_INLINE void add_rest(T *l, const T *x, uint32_t n, bool eight)
     }
 }
 
-/* Eight lanes, lane r mod 8, then a fixed tree. `behind`: elements that follow the row in the same array. */
+/* Eight lanes, lane r mod 8. `behind`: elements that follow the row in the same array. */
 LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
 {
     T l[8] = {0};
@@ -34,8 +56,9 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
         }
     }
     add_rest(l, x, red, behind >= 8u);
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+    return SUM_OF_LANES(l);
 }
+#endif
 
 #if LZD_SMALL
 /* Four columns at a time, then one. */
@@ -115,7 +138,7 @@ void SUFFIX(lzd_k_sum_rows)(void *const *p, const uint32_t *v, uint32_t begin, u
 }
 
 /* The better of the two; a NaN is, and stays. Over the innermost axis one waits for the one before; else vectors of columns do. */
-#define EXTREME(name, NAME, better) \
+#define EXTREME(name, NAME, better, no_better) \
     LZD_INLINE T name##_of(T best, T a) { return (best == best) & ((a better best) | (a != a)) ? a : best; } \
     void SUFFIX(lzd_k_reduce_##name)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end) \
     { \
@@ -136,18 +159,24 @@ void SUFFIX(lzd_k_sum_rows)(void *const *p, const uint32_t *v, uint32_t begin, u
                 continue; \
             } \
             for (uint32_t i = 0; i < inner; i++) { \
-                T best = x[i]; \
-                for (uint32_t r = 1; r < red && best == best; r++) { \
-                    const T a = x[(size_t)r * inner + i]; \
-                    best = a better best || a != a ? a : best; \
+                const T *from = x + i; \
+                T best = *from; \
+                for (uint32_t left = best == best ? red - 1u : 0u; left != 0u; left--) { \
+                    const T a = *(from += inner); \
+                    if (!(a no_better best)) { \
+                        best = a; \
+                        if (a != a) { \
+                            break; \
+                        } \
+                    } \
                 } \
                 out[i] = best; \
             } \
         } \
     }
 
-EXTREME(max, MAX, >)
-EXTREME(min, MIN, <)
+EXTREME(max, MAX, >, <=)
+EXTREME(min, MIN, <, >=)
 
 void SUFFIX(lzd_k_argmax)(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
 {

@@ -28,4 +28,14 @@ typedef struct sums {
 /* Some sums may be made twice, so out must not lie where a or b do. */
 void SUFFIX(lzd_sums)(const sums *s, lie how);
 
+/* A product of `rows` x k by k x n. Where b lies across, b_column is not 1, and b_step is. */
+typedef struct factors {
+    const T *a, *b;
+    ptrdiff_t a_row, a_step, b_step, b_column;
+    uint32_t rows, k, n;
+} factors;
+
+/* The same sums of a product of one row, a's terms beside each other, with two columns at least, or four that lie across. */
+void SUFFIX(lzd_one_row)(T *out, const factors *f);
+
 #endif

@@ -14,9 +14,12 @@ from lazydiff.kernels.sources import c_kernels_dir
 from lazydiff.kernels.table import KERNELS
 from lazydiff.plan.model import MAP, Plan, Step
 
-_OPTION = re.compile(r"^(#define (LZD_MAX_REGIONS|LZD_F64|LZD_DEPTHWISE|LZD_UNPOOL)) \d+(u?)$", re.MULTILINE)
+_OPTION = re.compile(
+    r"^(#define (LZD_MAX_REGIONS|LZD_F64|LZD_DEPTHWISE|LZD_UNPOOL|LZD_ONE_ROW)) \d+(u?)$", re.MULTILINE
+)
 _INCLUDE = re.compile(r'^#include "(.+)"', re.MULTILINE)
 _FUNCTION = re.compile(r"\blzd_k_(\w+)(##)?")  # a function's name, or the start of those that a macro writes
+_ONE_ROW = 1024  # multiply-adds from which on loops of its own for a product of one row are worth their 1.4 KB
 _GENERATED = re.compile(r"(lzd_table|k_ops_\w+)\.c\Z")  # in c_kernels for every kernel; here for the plan's
 
 
@@ -62,6 +65,7 @@ def config_of(plan: Plan, text: str) -> str:
     values = {
         "LZD_DEPTHWISE": int(any(v.get("cg") == v.get("fg") == 1 for v in fixed)),
         "LZD_UNPOOL": int(any(s.declared.name.startswith("unpool_") for s in _steps(plan))),
+        "LZD_ONE_ROW": int(any(v.get("m") == 1 and v["k"] * v["n"] >= _ONE_ROW for v in fixed)),
         "LZD_MAX_REGIONS": max(2, len(plan.named)) if plan.named else 1,
         "LZD_F64": int(any(buffer.dtype == f64 for buffer in plan.buffers)),
     }

@@ -22,7 +22,8 @@ _ONE = {
     "relu",
     "gate",
 }  # few instructions of a floating-point unit each
-TAKEN_UP = {"fma": 2, "where": 1}  # the argument in whose place a result is made
+FOUR_ROWS = 1024  # elements of an outer product from which on a loop over four rows is worth its half KB
+TAKEN_UP = {"fma": 2, "where": 1, "gate": 1}  # the argument in whose place a result is made
 
 
 def is_function(code: Opcode) -> bool:

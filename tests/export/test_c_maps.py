@@ -102,6 +102,47 @@ def test_an_output_may_lie_on_an_input_that_goes_straight_on(tmp_path: Path) -> 
     assert x.tobytes() == apart.tobytes()
 
 
+def outer_product(rows: int, columns: int, w_first: bool, code: str) -> Program:
+    """w + (c a) b, or w - a b, of a column a, a row b and a matrix w, each with other numbers before it."""
+    column, row, w = MapInput(f32, 3, (2, 0)), MapInput(f32, 5, (0, 1)), MapInput(f32, 0, (columns, 1))
+    inputs = (MapInput(f32, 1, (0, 0)), column, *((w, row) if w_first else (row, w)))
+    b, at = (3, 2) if w_first else (2, 3)
+    multiply, last = BY_NAME["multiply"].number, BY_NAME[code].number
+    if code == "fma":
+        steps = (Instruction(multiply, 5, 0, 1), Instruction(last, 4, 5, b, at))
+    else:
+        steps = (Instruction(multiply, 5, 1, b), Instruction(last, 4, at, 5))
+    return Program((rows, columns), inputs, (f32,), 1, 64, NO_TILE, steps)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("code", ["fma", "subtract"])
+@pytest.mark.parametrize("w_first", [False, True])
+def test_outer_products_are_added_four_rows_at_a_time_on_small_cores(
+    interpreters: dict[str, ctypes.CDLL], w_first: bool, code: str, compiler: str, tmp_path: Path
+) -> None:
+    programs = [outer_product(m, n, w_first, code) for m in (3, 4, 9, 26) for n in (11, 15, 16, 18, 40)]
+    plan = plan_of(programs, f32)
+    assert maps_of(plan)["k_map_f32.c"].count("LZD_SMALL") == 1
+    lib = library(tmp_path, plan, compiler, ("-O2", "-DLZD_SMALL=1", "-DLZD_FAST_STRIDES=0"))
+    for number, program in enumerate(programs):
+        at = 2 if w_first else 3
+        inputs = [numbers(f32, reach(program, k) + 16, number + k) for k in range(4)]
+        arrays = [*inputs, np.full_like(inputs[at], 99), np.zeros(64, np.float32)]
+        size, n = program.elements, program.dims[1]
+        for begin, end in {(0, size), (n, size), (n // 2, size), (0, size - 1), (1, min(size, 4 * n + 1))}:
+            words, last = program.words(), number + 1
+            wanted = call(interpreters["small"], f32, last, arrays, words, begin, end)[4]
+            assert same(call(lib, f32, last, arrays, words, begin, end)[4], wanted)
+            places = [a.copy() for a in inputs]
+            pointers = (ctypes.c_void_p * 6)(*(a.ctypes.data for a in [*places, places[at], arrays[5]]))
+            attrs = (ctypes.c_uint32 * (len(words) + 1))(last, *words)
+            lib.lzd_k_map_f32(pointers, ctypes.byref(attrs, 4), ctypes.c_uint32(begin), ctypes.c_uint32(end))
+            assert same(places[at][begin:end], wanted[begin:end]), (program.dims, begin, end)
+            places[at][begin:end] = inputs[at][begin:end]
+            assert all(a.tobytes() == b.tobytes() for a, b in zip(places, inputs, strict=True))
+
+
 def test_steps_that_differ_in_extents_alone_share_a_function(tmp_path: Path) -> None:
     add = (Instruction(BY_NAME["add"].number, 2, 0, 1),)
     two = (MapInput(f32, 0, (1,)), MapInput(f32, 0, (1,)))

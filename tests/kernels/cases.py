@@ -19,6 +19,7 @@ TERMS = (1, 2, 3, 5, 63, 64, 65, 130)
 
 _PRODUCTS = [(1, 5, 3, n) for n in COLUMNS] + [(1, m, 3, n) for m in ROWS for n in (5, 17)]
 _PRODUCTS += [(1, 5, k, n) for k in TERMS for n in (9, 33)] + [(1, 1, 5, 130), (1, 33, 70, 120), (1, 32, 64, 130)]
+_PRODUCTS += [(1, 1, 4 + n % 4, n) for n in COLUMNS] + [(1, 1, k, 14) for k in TERMS]  # a row
 MATMULS = [  # batch m k n, and whether a and b repeat over the batch
     *((*product, 1, 1) for product in _PRODUCTS),
     (1, 5, 21, 33, 1, 1),
@@ -26,7 +27,7 @@ MATMULS = [  # batch m k n, and whether a and b repeat over the batch
     (3, 6, 7, 29, 0, 1),
     (3, 5, 16, 3, 1, 0),
     (1, 9, 11, 44, 1, 1),
-    (2, 1, 21, 43, 1, 1),  # a row
+    (2, 1, 21, 43, 1, 1),
     (2, 19, 21, 1, 1, 1),  # a column
 ]
 CONVOLUTIONS = [  # n h w cg oh ow fg groups kh kw sh sw dh dw ph pw
