@@ -22,12 +22,15 @@ LZD_INLINE T sum_lanes(const T *x, uint32_t red, size_t behind)
         TAKE_8A(x, x0, x1, x2, x3, x4, x5, x6, x7);
         l[0] += x0, l[1] += x1, l[2] += x2, l[3] += x3, l[4] += x4, l[5] += x5, l[6] += x6, l[7] += x7;
     }
-    UNROLL for (uint32_t q = 0; q < 7u; q++) {
-        if (q == red) {
-            break;
-        }
-        l[q] += x[q];
-    }
+#define REST(q) \
+    if (red == (q)) { \
+        break; \
+    } \
+    l[q] += x[q];
+    do { /* written out: no compiler has to be asked to keep the lanes in registers */
+        REST(0u) REST(1u) REST(2u) REST(3u) REST(4u) REST(5u) REST(6u)
+    } while (false);
+#undef REST
     return SUM_OF_LANES(l);
 }
 #else
