@@ -71,15 +71,7 @@ static LZD_APART void row_across(T *out, const factors *f)
         const T *a = f->a, *q0 = b, *q1 = q0 + column, *q2 = q1 + column, *q3 = q2 + column;
         T sum[4] = {0};
         for (uint32_t k = f->k / 4u; k != 0u; k--) {
-            TAKE_FOUR(a, x0, x1, x2, x3, s20, s21, s22, s23);
-            TAKE_FOUR(q0, u0, u1, u2, u3, s4, s5, s6, s7);
-            TAKE_FOUR(q1, v0, v1, v2, v3, s8, s9, s10, s11);
-            TAKE_FOUR(q2, w0, w1, w2, w3, s12, s13, s14, s15);
-            TAKE_FOUR(q3, y0, y1, y2, y3, s16, s17, s18, s19);
-            add_row(sum, x0, u0, v0, w0, y0);
-            add_row(sum, x1, u1, v1, w1, y1);
-            add_row(sum, x2, u2, v2, w2, y2);
-            add_row(sum, x3, u3, v3, w3, y3);
+            ADD_FOUR_TERMS(sum, a, q0, q1, q2, q3);
         }
         if ((f->k & 2u) != 0u) {
             TAKE_TWO(a, x0, x1, s20, s21);
