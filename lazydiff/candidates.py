@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lazydiff.entries import values, written
+from lazydiff.entries import grown, values, written
 from lazydiff.frontend.training import Step
-from lazydiff.memory.apart import apart
 from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lower import Store, alignment_unit, lower
-from lazydiff.memory.parts import in_parts
 from lazydiff.memory.variants import faster
 from lazydiff.memory.version import Version, lowest_version
 from lazydiff.plan.model import Plan
@@ -112,10 +110,7 @@ def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     made = [written(store, name, s) for name, s in steps.items()]
     unit = alignment_unit(values(e for each in made for e in each))
-    versions = [[Version(e, unit, remake) for e in each] for each in made]
-    versions = [each + apart(each) for each in versions]
-    together = [[Version(e, unit, remake) for v in each if (e := in_parts(v.entry))] for each in versions]
-    return Prepared(dict(steps), ram, store, unit, [a + b for a, b in zip(versions, together, strict=True)])
+    return Prepared(dict(steps), ram, store, unit, [grown(each, unit, remake) for each in made])
 
 
 def choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:

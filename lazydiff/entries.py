@@ -31,10 +31,14 @@ def versions(store: Store, name: str, step: Step, **stages: bool) -> list[EntryC
     stages off, see `written` (memory/budgets/savings.py).
     """
     made = written(store, name, step, **stages)
-    unit = alignment_unit(values(made))
-    lower = apart([Version(e, unit, False) for e in made]) if stages.get("spared", True) else []
-    found = made + [v.entry for v in lower]
-    return found + [e for e in map(in_parts, found) if e is not None] if stages.get("spared", True) else found
+    return [v.entry for v in grown(made, alignment_unit(values(made)), False)] if stages.get("spared", True) else made
+
+
+def grown(made: list[EntryCalls], unit: int, remake: bool) -> list[Version]:
+    """The versions as written, those with gradients apart, and each of these with parts in the place of the whole."""
+    found = [Version(e, unit, remake) for e in made]
+    found += apart(found)
+    return found + [Version(e, unit, remake) for v in found if (e := in_parts(v.entry)) is not None]
 
 
 def values(entries: Iterable[EntryCalls]) -> Iterator[Value]:

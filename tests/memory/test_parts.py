@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lazydiff as ld
-from lazydiff import candidates
+from lazydiff import entries
 from lazydiff.run.reference import Reference
 from small import put_together
 
@@ -15,10 +15,10 @@ from small import put_together
 def apart(monkeypatch):
     """Compile without parts in their places."""
 
-    def compiled(**entries):
+    def compiled(**steps):
         with monkeypatch.context() as m:
-            m.setattr(candidates, "in_parts", lambda entry: None)
-            return ld.compile(**entries)
+            m.setattr(entries, "in_parts", lambda entry: None)
+            return ld.compile(**steps)
 
     return compiled
 
