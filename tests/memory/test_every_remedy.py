@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff import candidates
+from lazydiff import candidates, entries
 from lazydiff.memory import version
 
 
@@ -69,7 +69,8 @@ def nothing(monkeypatch):
     """Every map alone, nothing computed twice on purpose or saved as less, in the order written."""
     off = partial(candidates.written, fused=False, repeated=False, spared=False)
     monkeypatch.setattr(candidates, "written", off)
-    monkeypatch.setattr(candidates, "apart", lambda made: [])
+    monkeypatch.setattr(entries, "apart", lambda made: [])
+    monkeypatch.setattr(entries, "in_parts", lambda entry: None)
     monkeypatch.setattr(version, "best_first", lambda units, rules: [units.first()])
     monkeypatch.setattr(candidates, "faster", lambda entry, lives, *_: (entry, lives))
 

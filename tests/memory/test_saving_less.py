@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lazydiff as ld
-from lazydiff import candidates, entries
+from lazydiff import entries
 from lazydiff.dtypes import bits
 from lazydiff.examples import digits
 from lazydiff.plan.model import Kind
@@ -30,7 +30,7 @@ def trained(plan):
 def plain(monkeypatch):
     """Turns saving less off."""
     monkeypatch.setattr(entries, "_lean", lambda roots, outputs: None)
-    monkeypatch.setattr(candidates, "apart", lambda made: [])
+    monkeypatch.setattr(entries, "apart", lambda made: [])
 
 
 OPTIMIZERS = {
