@@ -17,6 +17,7 @@ from lazydiff.memory.selection.rows import ROWS
 from lazydiff.memory.selection.selector import Selector
 from lazydiff.memory.version import Version
 from lazydiff.passes.again import again
+from lazydiff.passes.apiece import apiece
 from lazydiff.passes.early import early
 from lazydiff.passes.masks import masks
 from lazydiff.passes.simplify import simplify
@@ -56,13 +57,15 @@ def written(
     divided: bool = True,
     spared: bool = True,
 ) -> list[EntryCalls]:
-    """The entry as written, and with cheap values computed again if it has such; each in its micro-batches.
+    """The entry as written, with cheap values computed again, and by each reader, if it has such; in micro-batches.
 
     Each of these also with what is only compared kept as a bit each, and new states made before the parameter
     (`spared`); these also with the gradients of pooled feature maps made a row at a time. The options turn stages off.
     """
     roots = simplify(step.roots)
     found = [r for r in (roots, again(roots) if repeated else None) if r is not None]
+    if repeated and (each := apiece(found[-1])) is not None:
+        found.append(each)
     if isinstance(step.micro_batches, int) and divided:
         from lazydiff.passes.split_batch import split  # with a rule for each op; few steps are split
 

@@ -9,7 +9,7 @@ from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base
 from lazydiff.kernels.table import MAX_OPERANDS
 
-MAX_GROUP = 16  # nodes of one map
+MAX_GROUP = 16  # nodes of one map, beside what it computes for itself (passes/apiece.py)
 
 
 def is_map(node: Tensor) -> bool:
@@ -42,6 +42,7 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     outside: dict[int, set[int]] = {}  # by group: what its nodes read that is not (yet) one of them
     number: dict[int, int] = {}  # groups as they are found
     reading: dict[int, int] = {}  # by node: the first group that reads it (of nodes that may still join one)
+    copies = {id(n) for n in order if "copy" in n.options}
     by_id = {id(n): n for n in order}
     position = {id(n): k for k, n in enumerate(order)}
 
@@ -71,7 +72,9 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
             group, inputs = members[id(head)] | {mine}, (outside[id(head)] | reads) - {mine}
             outputs = len((group & kept) | {id(head)})
             same = head.shape == node.shape and compute_dtype(head) == compute_dtype(node)
-            if same and len(group) <= MAX_GROUP and len(inputs) + outputs + 1 <= MAX_OPERANDS:  # 1: the scratch
+            if (
+                same and len(group - copies) <= MAX_GROUP and len(inputs) + outputs + 1 <= MAX_OPERANDS
+            ):  # 1: the scratch
                 leader[mine] = id(head)
                 reads_too(id(head), reads)
                 members[id(head)], outside[id(head)] = group, inputs
