@@ -26,7 +26,8 @@ enum { S_NAME, S_BUFFER, S_RANK, S_DIMS, S_INIT, S_CHECK, S_LOW, S_HIGH, S_WORDS
 enum { E_NAME, E_STEP, E_N_STEPS, E_STEP_WORDS, E_INPUT, E_N_INPUTS, E_OUTPUT, E_N_OUTPUTS, E_UPDATE, E_N_UPDATES, E_WORDS };
 enum { B_WORDS = 3, U_WORDS = 2, STEP_HEAD = 3, MAX_OPERANDS = 32, MAX_RANK = 8, MAP = 1 };
 enum { LZD_MAX_EXTENTS = 8, LZD_MAX_ROW_FACTORS = 3 }; /* operands of a kernel with fixed operands; factors of its rows */
-enum { REGION_RAM, REGION_CONST, REGION_ZERO }; /* REGION_ZERO + k: the k-th region of RAM, the first being number 0 */
+/* REGION_ZERO + k: the k-th region of RAM, the first being number 0. REGION_OWN: of no plan; what each thread has of its own. */
+enum { REGION_RAM, REGION_CONST, REGION_ZERO, REGION_OWN = REGION_ZERO + LZD_MAX_REGIONS };
 enum { KIND_CONST, KIND_PARAMS, KIND_STATE, KIND_WORK, KIND_IO };
 enum { F32 = 1, F64, I32, U8, I8, BOOL, BITS };
 enum { MODE_IN, MODE_OUT, MODE_SCRATCH, MODE_ADD }; /* the last two are whole in every range of rows */
@@ -77,26 +78,6 @@ typedef struct lzd_laid {
     const uint16_t *first;  /* by entry; and behind the last */
 } lzd_laid;
 extern const lzd_laid LZD_NAMED(lzd_laid_plan);
-
-#if LZD_THREADS /* lzd_threads.c */
-/* Run a step, or a tiled one with the map behind it, on all threads of the model; false if it is to be run here. */
-bool lzd_share(const lzd_model *model, const uint32_t *step, const lzd_ready *r);
-bool lzd_share_tiles(const lzd_model *model, const uint32_t *step, const lzd_ready *r, const uint32_t *map_step, const lzd_ready *map);
-static inline void lzd_no_threads(lzd_model *model) { model->threads = NULL; }
-extern uint64_t (*const lzd_kernel_work[])(const uint32_t *v); /* the multiply-adds of each row of lzd_kernels, or NULL */
-#else
-static inline bool lzd_share(const lzd_model *model, const uint32_t *step, const lzd_ready *r)
-{
-    (void)model, (void)step, (void)r;
-    return false;
-}
-static inline bool lzd_share_tiles(const lzd_model *model, const uint32_t *step, const lzd_ready *r, const uint32_t *map_step, const lzd_ready *map)
-{
-    (void)model, (void)step, (void)r, (void)map_step, (void)map;
-    return false;
-}
-static inline void lzd_no_threads(lzd_model *model) { (void)model; }
-#endif
 
 /* One opcode of `map` over n elements: d[i] = op(a[i*sa], b[i*sb], c[i*sc]). */
 typedef void (*lzd_op_f32)(float *d, const float *a, int32_t sa, const float *b, int32_t sb, const float *c, int32_t sc, uint32_t n);
@@ -216,6 +197,31 @@ uint64_t lzd_operand_elements(const uint32_t *step, uint32_t operand); /* all of
 uint32_t lzd_step_rows(const uint32_t *step);
 bool lzd_is_part(const lzd_group *g, uint32_t buffer, uint64_t elements); /* does a buffer hold one range of so many elements? */
 lzd_status lzd_check_group(const lzd_group *g, const uint32_t *step);  /* do a step and those before it in the group go together? */
+
+/* What each step of a run needs, found once. */
+typedef struct lzd_places {
+    uintptr_t base[REGION_OWN + LZD_THREADS]; /* by region */
+    const uint32_t *buffers;
+    const lzd_kernel *kernels;
+} lzd_places;
+
+#if LZD_THREADS
+/* lzd_threads.c. Runs a step, or the group that begins there, on all threads of the model. Returns the step behind it; NULL if it is
+ * to be run here. */
+const uint32_t *lzd_share(const lzd_model *model, const lzd_places *at, const uint32_t *first);
+/* lzd_run.c. Makes a step ready, its operands in p; runs rows of a group. They return the step behind it. */
+const uint32_t *lzd_prepare(const lzd_places *at, const uint32_t *step, void **p, lzd_ready *r);
+const uint32_t *lzd_run_rows(const lzd_places *at, void **p, const lzd_group *g, uint32_t begin, uint32_t end);
+static inline void lzd_no_threads(lzd_model *model) { model->threads = NULL; }
+extern uint64_t (*const lzd_kernel_work[])(const uint32_t *v); /* the multiply-adds of each row of lzd_kernels, or NULL */
+#else
+static inline const uint32_t *lzd_share(const lzd_model *model, const lzd_places *at, const uint32_t *first)
+{
+    (void)model, (void)at, (void)first;
+    return NULL;
+}
+static inline void lzd_no_threads(lzd_model *model) { (void)model; }
+#endif
 
 /* The model of a plan with several regions, in the executor's bytes: where its second region lies, and those behind it. */
 typedef struct lzd_spread {

@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+#if LZD_THREADS /* whose pieces are run by lzd_share.c */
+#define SHARED
+#else
+#define SHARED static
+#endif
+
 typedef char model_fits_its_bytes[sizeof(lzd_model) <= LZD_EXECUTOR_BYTES(1u) ? 1 : -1];
 typedef char spread_model_fits_them_too[sizeof(lzd_spread) <= LZD_EXECUTOR_BYTES(LZD_MAX_REGIONS > 1u ? LZD_MAX_REGIONS : 2u) ? 1 : -1];
 
@@ -115,15 +121,8 @@ static lzd_status check_input(lzd_model *model, uint32_t symbol)
     return range ? LZD_ERROR_INPUT_RANGE : LZD_ERROR_INPUT_FINITE;
 }
 
-/* What each step of a run needs, found once. */
-typedef struct places {
-    uintptr_t base[REGION_ZERO + LZD_MAX_REGIONS]; /* by region */
-    const uint32_t *buffers;
-    const lzd_kernel *kernels;
-} places;
-
-/* Returns the step behind it. This is what a step costs beside its kernel, so it divides nothing and calls nothing. */
-static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step, void **p, lzd_ready *r)
+/* This is what a step costs beside its kernel, so it divides nothing and calls nothing. */
+SHARED LZD_APART const uint32_t *lzd_prepare(const lzd_places *at, const uint32_t *step, void **p, lzd_ready *r)
 {
     const uint32_t number = step[0] & 0xFFFFu, n_attrs = step[1] >> 16, *const buffers = at->buffers;
     const lzd_kernel *kernel = at->kernels + lzd_kernel_at[number];
@@ -148,15 +147,12 @@ static LZD_APART const uint32_t *prepare(const places *at, const uint32_t *step,
 }
 
 /* A tiled step and the map behind it: a few rows of the one, then the map over their elements. Returns the step behind the map. */
-static LZD_APART const uint32_t *run_tiles(const lzd_model *model, const places *at, void **p, const uint32_t *step)
+static LZD_APART const uint32_t *run_tiles(const lzd_places *at, void **p, const uint32_t *step)
 {
     lzd_ready product, map;
-    const uint32_t *const map_step = prepare(at, step, p, &product);
-    const uint32_t *const next = prepare(at, map_step, p + LZD_MAX_EXTENTS, &map); /* no tiled step has more operands */
+    const uint32_t *const map_step = lzd_prepare(at, step, p, &product);
+    const uint32_t *const next = lzd_prepare(at, map_step, p + LZD_MAX_EXTENTS, &map); /* no tiled step has more operands */
     const uint32_t columns = map.rows / product.rows, tile = step[2];
-    if (lzd_share_tiles(model, step, &product, map_step, &map)) {
-        return next;
-    }
     for (uint32_t row = 0; row < product.rows; row += tile) {
         const uint32_t end = product.rows - row < tile ? product.rows : row + tile;
         product.run(product.p, product.attrs, row, end);
@@ -191,18 +187,16 @@ static void run_part(const lzd_group *g, const lzd_ready *r, void **p, const uin
     r->run(r->p, r->attrs, from, from + (end - begin));
 }
 
-/* Runs the group that begins at a step. Returns the step behind it. */
-static LZD_APART const uint32_t *run_group(const places *at, void **p, const uint32_t *first)
+SHARED LZD_APART const uint32_t *lzd_run_rows(const lzd_places *at, void **p, const lzd_group *g, uint32_t begin, uint32_t end)
 {
-    const lzd_group g = lzd_group_of(at->buffers, first);
-    const uint32_t *step = first;
-    for (uint32_t row = 0; row < g.rows; row += g.tile) {
-        const uint32_t end = g.rows - row < g.tile ? g.rows : row + g.tile;
+    const uint32_t *step = g->first;
+    for (uint32_t row = begin; row < end; row += g->tile) {
+        const uint32_t stop = end - row < g->tile ? end : row + g->tile;
         uint32_t tile = 1u;
-        for (step = first; tile != 0u;) {
+        for (step = g->first; tile != 0u;) {
             lzd_ready r;
-            const uint32_t *const next = prepare(at, step, p, &r);
-            run_part(&g, &r, p, step, row, end);
+            const uint32_t *const next = lzd_prepare(at, step, p, &r);
+            run_part(g, &r, p, step, row, stop);
             tile = step[2];
             step = next;
         }
@@ -211,10 +205,14 @@ static LZD_APART const uint32_t *run_group(const places *at, void **p, const uin
 }
 
 /* Runs the steps that run together from a tiled one on. Returns the step behind them. */
-static const uint32_t *run_together(const lzd_model *model, const places *at, void **p, const uint32_t *first)
+static const uint32_t *run_together(const lzd_places *at, void **p, const uint32_t *first)
 {
     const uint32_t *const second = first + lzd_step_words(first);
-    return second[2] == 0u && lzd_is_map(second) && !lzd_is_map(first) ? run_tiles(model, at, p, first) : run_group(at, p, first);
+    if (second[2] == 0u && lzd_is_map(second) && !lzd_is_map(first)) {
+        return run_tiles(at, p, first);
+    }
+    const lzd_group g = lzd_group_of(at->buffers, first);
+    return lzd_run_rows(at, p, &g, 0u, g.rows);
 }
 
 lzd_status lzd_run(lzd_model *model, uint32_t entry)
@@ -231,7 +229,7 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
     }
     const uint32_t *step = lzd_section(model->plan, H_STEPS) + e[E_STEP];
     const uint32_t *const end = step + e[E_STEP_WORDS];
-    places at;
+    lzd_places at;
     at.kernels = model->kernels;
     at.buffers = lzd_section(model->plan, H_BUFFERS);
     for (uint32_t region = 0; region < REGION_ZERO + lzd_n_regions(model->plan); region++) {
@@ -244,20 +242,20 @@ lzd_status lzd_run(lzd_model *model, uint32_t entry)
             if (r->run != NULL) {
                 r->run(r->p, r->attrs, 0u, r->rows);
             } else {
-                (void)run_together(model, &at, operands, r->attrs);
+                (void)run_together(&at, operands, r->attrs);
             }
         }
         return LZD_OK;
     }
     while (step < end) {
-        if (step[2] != 0u) {
-            step = run_together(model, &at, operands, step);
-            continue;
-        }
-        lzd_ready r;
-        const uint32_t *const first = step;
-        step = prepare(&at, step, operands, &r);
-        if (!lzd_share(model, first, &r)) {
+        const uint32_t *const behind = lzd_share(model, &at, step);
+        if (behind != NULL) {
+            step = behind;
+        } else if (step[2] != 0u) {
+            step = run_together(&at, operands, step);
+        } else {
+            lzd_ready r;
+            step = lzd_prepare(&at, step, operands, &r);
             r.run(r.p, r.attrs, 0u, r.rows);
         }
     }

@@ -1,5 +1,5 @@
-/* A pool of threads: a large step is cut into ranges of rows, one a thread. Who computes a row changes no bit of it. */
-#include "lzd_internal.h"
+/* A pool of threads: a job is cut into pieces, and each thread takes some, its own first and then the others'. */
+#include "lzd_share.h"
 
 #if LZD_THREADS
 
@@ -8,84 +8,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LINE = 64,      /* bytes of a cache line; ranges of a map are multiples of as many elements, so no two write to one byte */
-    PATIENCE = 1000 /* how often a thread without work looks for some before it sleeps: some tens of microseconds */
-};
+enum { PATIENCE = 1000 /* how often a thread without work looks for some before it sleeps: some tens of microseconds */ };
 
 #if defined(__x86_64__) || defined(__i386__)
 #define RELAX() __builtin_ia32_pause()
 #elif defined(__aarch64__)
-#define RELAX() __asm__ __volatile__("yield")
+#define RELAX() __asm__ __volatile__("isb") /* waits about as long as a pause; a yield does nothing on most cores */
 #else
 #define RELAX() (void)sched_yield()
 #endif
 
-/* A step, perhaps tiled and with the map behind it, for all threads. Written before `turn` moves on, and only read after. */
-typedef struct job {
-    const lzd_ready *step, *map; /* map: NULL, or the one behind a tiled step */
-    size_t row_bytes[LZD_MAX_EXTENTS]; /* by operand, of an output that begins with the range's first row; 0: of no other */
-    uint32_t n_operands, n_map_operands;
-    size_t tile_bytes;
-    uint32_t out, temp; /* the operands of the tile or output, and of a map's temporaries (LZD_NONE: it has none) */
-    uint32_t unit, units;           /* ranges are whole units of so many rows */
-    uint32_t tile, columns;         /* rows of a tile, elements of the map in a row */
-} job;
-
 typedef struct worker {
+    uint32_t left, end; /* of its pieces: how many nobody has taken (atomic); the number behind the last */
     struct lzd_threads *pool;
-    uint32_t number;  /* 0 is the caller's own */
-    uint8_t *scratch; /* what a tile and a map's temporaries take, whose place in the plan only the caller may use */
+    uint32_t number; /* 0 is the caller's own */
+    uint8_t *scratch;
     pthread_t thread;
+    uint8_t apart[LZD_LINE]; /* `left` is written by all: no other worker's is in its cache line */
 } worker;
 
 struct lzd_threads {
-    job job;
+    lzd_job job;
     uint32_t n, least_work;
-    uint32_t turn, busy, sleeping; /* atomic: the job's number; who has not finished it; who waits for `wake` */
+    uint32_t turn, busy, sleeping; /* atomic: the job's number; its pieces that are not finished; who waits for `wake` */
     bool ending;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    uint8_t *scratch;
+    uint8_t *scratch; /* what tiles and temporaries take, whose place in the plan only the caller may use; of all further threads */
     worker workers[LZD_MAX_THREADS];
 };
 
-static uint32_t row_of(const job *j, uint32_t unit)
+/* Takes a piece of the present job: whoever finds one left in `w` finds the job that it is of, since a job ends with its last piece. */
+static bool take(worker *w, uint32_t *piece)
 {
-    return unit < j->units ? unit * j->unit : j->step->rows;
+    uint32_t left = __atomic_load_n(&w->left, __ATOMIC_RELAXED);
+    while (left != 0u) {
+        if (__atomic_compare_exchange_n(&w->left, &left, left - 1u, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            *piece = w->end - left;
+            return true;
+        }
+    }
+    return false;
 }
 
-/* One thread's range of the job. */
-static void run_range(const job *j, uint32_t number, uint32_t n, uint8_t *scratch)
+/* Runs pieces until none is left. */
+static void run_pieces(struct lzd_threads *pool, uint32_t number)
 {
-    void *p[MAX_OPERANDS], *q[MAX_OPERANDS];
-    const lzd_ready *const step = j->step, *const map = j->map;
-    const uint32_t begin = row_of(j, (uint32_t)((uint64_t)j->units * number / n));
-    const uint32_t end = row_of(j, (uint32_t)((uint64_t)j->units * (number + 1u) / n));
-    memcpy(p, step->p, j->n_operands * sizeof *p);
-    if (map == NULL) {
-        for (uint32_t k = 0; k < LZD_MAX_EXTENTS && k < j->n_operands; k++) {
-            p[k] = (uint8_t *)p[k] + j->row_bytes[k] * begin;
+    for (uint32_t k = 0, piece; k < pool->n; k++) {
+        const uint32_t whose = number + k < pool->n ? number + k : number + k - pool->n;
+        while (take(&pool->workers[whose], &piece)) {
+            lzd_run_piece(&pool->job, piece, pool->workers[number].scratch);
+            __atomic_sub_fetch(&pool->busy, 1u, __ATOMIC_RELEASE);
         }
-        if (j->temp != LZD_NONE && number != 0u) {
-            p[j->temp] = scratch;
-        }
-        if (begin < end) {
-            step->run(p, step->attrs, begin, end);
-        }
-        return;
-    }
-    memcpy(q, map->p, j->n_map_operands * sizeof *q);
-    if (number != 0u) {
-        p[j->out] = q[map->attrs[5]] = scratch;
-        if (j->temp != LZD_NONE) {
-            q[j->temp] = scratch + j->tile_bytes;
-        }
-    }
-    for (uint32_t row = begin; row < end; row += j->tile) {
-        const uint32_t stop = end - row < j->tile ? end : row + j->tile;
-        step->run(p, step->attrs, row, stop);
-        map->run(q, map->attrs, row * j->columns, stop * j->columns);
     }
 }
 
@@ -113,8 +87,7 @@ static void *work(void *argument)
     const worker *me = argument;
     struct lzd_threads *const pool = me->pool;
     for (uint32_t turn = 0; turn = next_turn(pool, turn), !pool->ending;) {
-        run_range(&pool->job, me->number, pool->n, me->scratch);
-        __atomic_sub_fetch(&pool->busy, 1u, __ATOMIC_RELEASE);
+        run_pieces(pool, me->number);
     }
     return NULL;
 }
@@ -132,9 +105,15 @@ static void begin_turn(struct lzd_threads *pool)
 
 static void run_job(struct lzd_threads *pool)
 {
-    __atomic_store_n(&pool->busy, pool->n - 1u, __ATOMIC_RELAXED);
+    const uint32_t n = pool->n, pieces = pool->job.pieces;
+    __atomic_store_n(&pool->busy, pieces, __ATOMIC_RELAXED);
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t end = pieces * (k + 1u) / n;
+        pool->workers[k].end = end;
+        __atomic_store_n(&pool->workers[k].left, end - pieces * k / n, __ATOMIC_RELEASE);
+    }
     begin_turn(pool);
-    run_range(&pool->job, 0u, pool->n, NULL);
+    run_pieces(pool, 0u);
     for (uint32_t k = 0; __atomic_load_n(&pool->busy, __ATOMIC_ACQUIRE) != 0u; k++) {
         if (k < PATIENCE) {
             RELAX();
@@ -144,133 +123,18 @@ static void run_job(struct lzd_threads *pool)
     }
 }
 
-/* What each operand of a kernel with rows takes a row, where it is an output; false if it can't be cut: no rows, scratch, or sums of rows. */
-static bool cut_fixed(job *j, const uint32_t *step, const lzd_ready *r)
-{
-    const lzd_kernel *kernel = lzd_find_kernel(step[0] & 0xFFFFu);
-    uint64_t extents[LZD_MAX_EXTENTS];
-    kernel->extents(r->attrs, extents);
-    uint32_t outputs = 0;
-    for (uint32_t k = 0; k < kernel->n_operands; k++) {
-        const lzd_operand *o = &kernel->operands[k];
-        const uint32_t dtype = o->dtype != 0u ? o->dtype : step[0] >> 16;
-        j->row_bytes[k] = o->mode == MODE_OUT && r->rows != 0u ? (size_t)(extents[k] / r->rows) << lzd_itemshift(dtype) : 0u;
-        if (o->mode == MODE_SCRATCH || o->mode == MODE_ADD) {
-            return false;
-        }
-        if (o->mode == MODE_OUT) {
-            j->out = k;
-            outputs++;
-        }
-    }
-    return kernel->n_rows != 0u && outputs == 1u;
-}
-
-/* How much a step does, in a product's multiply-adds. Who loads and stores for each operation is about four times as slow. */
-static uint64_t step_work(const uint32_t *step)
-{
-    const uint32_t *v = step + STEP_HEAD + lzd_operands(step);
-    if (lzd_is_map(step)) {
-        return 4u * (uint64_t)lzd_map_size(v) * v[3];
-    }
-    const uint32_t at = lzd_kernel_at[step[0] & 0xFFFFu];
-    uint64_t extents[LZD_MAX_EXTENTS], sum = 0;
-    if (lzd_kernel_work[at] != NULL) {
-        return lzd_kernel_work[at](v);
-    }
-    lzd_kernels[at].extents(v, extents);
-    for (uint32_t k = 0; k < lzd_operands(step); k++) {
-        sum = sat_add(sum, extents[k]);
-    }
-    return sat_mul(sum, 4u);
-}
-
-static size_t tile_bytes(const uint32_t *plan, const uint32_t *step, uint32_t operand) /* whole cache lines */
-{
-    return ((size_t)lzd_buffer_of(plan, step, operand)[2] + LINE - 1u) / LINE * LINE;
-}
-
-static uint32_t temporaries(const uint32_t *v) { return v[2] != 0u ? v[0] + v[1] : LZD_NONE; }
-
-static bool worth_it(const struct lzd_threads *pool, uint64_t done, uint32_t units) { return done >= pool->least_work && units > 1u; }
-
-bool lzd_share(const lzd_model *model, const uint32_t *step, const lzd_ready *r)
+const uint32_t *lzd_share(const lzd_model *model, const lzd_places *at, const uint32_t *first)
 {
     struct lzd_threads *const pool = model->threads;
     if (pool == NULL) {
-        return false;
+        return NULL;
     }
-    job *const j = &pool->job;
-    memset(j, 0, sizeof *j);
-    j->step = r;
-    j->n_operands = lzd_operands(step);
-    j->temp = LZD_NONE;
-    j->unit = 1u;
-    if (lzd_is_map(step)) {
-        j->unit = LINE;
-        j->temp = temporaries(r->attrs);
-    } else if (!cut_fixed(j, step, r)) {
-        return false;
+    const uint32_t *const behind = lzd_cut(&pool->job, at, first, pool->n, pool->least_work);
+    if (behind != NULL) {
+        run_job(pool);
+        lzd_put_back(&pool->job);
     }
-    j->units = r->rows / j->unit + (r->rows % j->unit != 0u);
-    if (!worth_it(pool, step_work(step), j->units)) {
-        return false;
-    }
-    run_job(pool);
-    return true;
-}
-
-bool lzd_share_tiles(const lzd_model *model, const uint32_t *step, const lzd_ready *r, const uint32_t *map_step, const lzd_ready *map)
-{
-    struct lzd_threads *const pool = model->threads;
-    job *const j = pool != NULL ? &pool->job : NULL;
-    if (j == NULL) {
-        return false;
-    }
-    memset(j, 0, sizeof *j);
-    if (!cut_fixed(j, step, r)) {
-        return false;
-    }
-    j->step = r;
-    j->map = map;
-    j->n_operands = lzd_operands(step);
-    j->n_map_operands = lzd_operands(map_step);
-    j->temp = temporaries(map->attrs);
-    j->tile = step[2];
-    j->columns = map->rows / r->rows;
-    j->tile_bytes = tile_bytes(model->plan, step, j->out);
-    j->unit = j->tile; /* of as many tiles as begin a byte of bits */
-    while (j->unit * j->columns % 8u != 0u) {
-        j->unit += j->tile;
-    }
-    j->units = r->rows / j->unit + (r->rows % j->unit != 0u);
-    if (!worth_it(pool, sat_add(step_work(step), step_work(map_step)), j->units)) {
-        return false;
-    }
-    run_job(pool);
-    return true;
-}
-
-/* The most bytes that a tile and a map's temporaries take in any step. */
-static size_t scratch_bytes(const uint32_t *plan)
-{
-    size_t most = 0, tile = 0;
-    const uint32_t *step = lzd_section(plan, H_STEPS), *const end = step + plan[H_N_STEP_WORDS];
-    for (; step < end; step += lzd_step_words(step)) {
-        const uint32_t *v = step + STEP_HEAD + lzd_operands(step);
-        size_t bytes = 0;
-        if (lzd_is_map(step) && v[2] != 0u) {
-            bytes = lzd_buffer_at(plan, step[STEP_HEAD + v[0] + v[1]])[2];
-        }
-        most = tile + bytes > most ? tile + bytes : most;
-        tile = 0;
-        for (uint32_t k = 0; step[2] != 0u && k < lzd_operands(step); k++) { /* one of them is the tile */
-            if (!lzd_is_map(step) && lzd_find_kernel(step[0] & 0xFFFFu)->operands[k].mode == MODE_OUT) {
-                tile += tile_bytes(plan, step, k);
-            }
-        }
-    }
-    return (most + LINE - 1u) / LINE * LINE;
+    return behind;
 }
 
 static void stop(struct lzd_threads *pool, uint32_t started)
@@ -283,6 +147,7 @@ static void stop(struct lzd_threads *pool, uint32_t started)
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
     free(pool->scratch);
+    free(pool->job.buffers);
     free(pool);
 }
 
@@ -296,19 +161,27 @@ lzd_status lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work)
         return LZD_OK;
     }
     struct lzd_threads *const pool = calloc(1u, sizeof *pool);
-    const size_t each = scratch_bytes(model->plan);
-    uint8_t *const scratch = malloc(each * (n - 1u) + LINE);
-    if (pool == NULL || scratch == NULL) {
+    const size_t records = sizeof(uint32_t) * B_WORDS * model->plan[H_N_BUFFERS];
+    uint32_t *const buffers = malloc(records);
+    if (pool == NULL || buffers == NULL) {
         free(pool);
-        free(scratch);
+        free(buffers);
+        return LZD_ERROR_THREADS;
+    }
+    memcpy(buffers, lzd_section(model->plan, H_BUFFERS), records);
+    pool->job.buffers = buffers;
+    const size_t each = lzd_own_bytes(&pool->job, model->plan);
+    pool->scratch = malloc(each * (n - 1u) + LZD_LINE);
+    if (pool->scratch == NULL) {
+        free(pool);
+        free(buffers);
         return LZD_ERROR_THREADS;
     }
     pool->n = n;
     pool->least_work = least_work;
-    pool->scratch = scratch;
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    uint8_t *const first = scratch + (LINE - (uintptr_t)scratch % LINE) % LINE;
+    uint8_t *const first = pool->scratch + (LZD_LINE - (uintptr_t)pool->scratch % LZD_LINE) % LZD_LINE;
     for (uint32_t k = 1u; k < n; k++) {
         worker *const w = &pool->workers[k];
         w->pool = pool;

@@ -30,7 +30,7 @@ class Session:
     plan/SPEC.md, ToolError where the C extension is missing or LZD_SIMD names no set of
     kernels, OSError for a file that can't be read.
 
-    With `threads=4` steps with enough to do are cut into as many ranges of rows, on threads that are started here; the
+    With `threads=4` steps with enough to do are cut into ranges of rows, for threads that are started here; the
     results are the same bits. Their stacks and scratch are memory beside `ram_bytes`. `close()` joins them, as does the
     end of the session; a forked child goes on with one. Raises InputError for a number that is not 1 to 64.
 

@@ -1,18 +1,22 @@
 /* Runs a plan on 1 to 4 threads, its kernels seen through: how often each step's kernel was called, by whom, and whether the mode
- * of the floating-point unit was the same before and after, on each thread. Lines: `threads n mode m hash h` and then the calls
+ * of the floating-point unit was the same before and after, on each thread. The first who runs a part of a step's rows waits for a
+ * second one, ten seconds at most. Lines: `threads n mode m hash h` and then the calls
  * of each step; `bad ...` for what went wrong. */
 #include "lzd_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <xmmintrin.h>
 
 enum { MOST_STEPS = 4096, MODE = 0xFFC0 };
 
 static const uint32_t *words; /* the steps */
 static lzd_kernel_fn real[1u << 20]; /* by where a step's attributes begin */
-static uint32_t step_of[1u << 20], calls[MOST_STEPS], wrong, wanted, others;
+static uint32_t step_of[1u << 20], calls[MOST_STEPS], wrong, wanted, others, n_threads;
+static time_t until;
+static const uint32_t *steps[MOST_STEPS];
 static _Thread_local uint32_t mine; /* is this a thread that has been here before? */
 
 static void seen(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end)
@@ -22,6 +26,10 @@ static void seen(void *const *p, const uint32_t *v, uint32_t begin, uint32_t end
     if (mine == 0u) {
         mine = 1u;
         __atomic_add_fetch(&others, 1u, __ATOMIC_RELAXED);
+    }
+    if (n_threads > 1u && end - begin < lzd_step_rows(steps[step_of[at]])) {
+        while (__atomic_load_n(&others, __ATOMIC_RELAXED) < 2u && time(NULL) < until) {
+        }
     }
     const uint32_t before = _mm_getcsr() & MODE;
     real[at](p, v, begin, end);
@@ -64,6 +72,7 @@ int main(int argc, char **argv)
         const uint32_t *const v = step + STEP_HEAD + lzd_operands(step), at = lzd_kernel_at[step[0] & 0xFFFFu];
         real[v - words] = step[0] >> 16 == F64 ? model->kernels[at].f64 : model->kernels[at].f32;
         step_of[v - words] = n_steps;
+        steps[n_steps] = step;
         table[at] = model->kernels[at];
         table[at].f32 = table[at].f64 = seen;
     }
@@ -77,6 +86,8 @@ int main(int argc, char **argv)
             lzd_entry e;
             memset(calls, 0, sizeof calls);
             others = mine = 0u;
+            n_threads = threads;
+            until = time(NULL) + 10;
             if (lzd_threads_start(model, threads, 0) != LZD_OK || lzd_describe_entry(model, 0, &e) != LZD_OK) {
                 return 4;
             }
