@@ -50,7 +50,7 @@ def parts(case, threads):
 
 
 def seen(plan, given, tmp_path):
-    """The fields of what threads.c says of a plan: mode, threads, how many were there, a hash, the calls of each step."""
+    """The fields of what threads.c says of a plan: mode, threads, how many were there, a hash, calls of each step."""
     machine = subprocess.run([require("gcc"), "-dumpmachine"], check=True, capture_output=True, text=True).stdout
     if not machine.startswith("x86_64"):
         pytest.skip("threads.c reads the mode of an x86-64")
