@@ -74,6 +74,25 @@ def _outer_product(n: Tensor) -> Tensor | None:
     return call("fma", *(call("broadcast_to", x, n.shape) for x in (*n.inputs, zero)))  # +0 + a b: a product's bits
 
 
+@row("matmul")
+def _product_of_equal_rows(n: Tensor) -> Tensor | None:
+    """Equal rows times a matrix are equal rows: one is computed, and a view repeats it."""
+    rows = n.inputs[0]
+    repeated = _repeated(rows)
+    if n.ndim != 2 or not repeated or not repeated[0]:
+        return None
+    row = call("broadcast_to", rows.inputs[0], (1, rows.shape[1]))
+    return call("broadcast_to", call("matmul", row, n.inputs[1]), n.shape)
+
+
+def _repeated(n: Tensor) -> list[bool] | None:
+    """By axis of a broadcast: whether what lies along it is one value; None of another node."""
+    if n.op.name != "broadcast_to":
+        return None
+    shape = (1,) * (n.ndim - n.inputs[0].ndim) + n.inputs[0].shape
+    return [old == 1 != new for old, new in zip(shape, n.shape, strict=True)]
+
+
 @row("fma")
 def _step_along_outer_product(n: Tensor) -> Tensor | None:
     """w + c * (+0 + a b), c one number: w + (c a) b, where c a is the same along a row. Rounded as often, elsewhere."""
@@ -154,6 +173,18 @@ def _pad_of_pad(n: Tensor) -> Tensor | None:
         [a + b for a, b in zip(_options(n)[side], _options(inner)[side], strict=True)] for side in ("low", "high")
     )
     return zero_pad(inner.inputs[0], low, high)
+
+
+@row("pad")
+def _pad_of_broadcast(n: Tensor) -> Tensor | None:
+    """What is repeated along an axis without padding is padded first: so its rows are seen to be equal."""
+    inner, a = n.inputs[0], _options(n)
+    repeated = [r and not low + high for r, low, high in zip(_repeated(inner) or (), a["low"], a["high"], strict=False)]
+    if not any(repeated):
+        return None
+    shape = [1 if r else e for r, e in zip(repeated, inner.shape, strict=True)]
+    once = call("broadcast_to", inner.inputs[0], shape)
+    return call("broadcast_to", zero_pad(once, a["low"], a["high"]), n.shape)
 
 
 @row("flip")

@@ -28,6 +28,14 @@ ROWS = {
         lambda: ld.pad(ld.constant(0.0)[None, None], ((1, 0), (2, 0))) + x,
         lambda: ld.broadcast_to(ld.constant(0.0), (2, 3)) + x,
     ),
+    "a pad of what repeats along another axis": (
+        lambda: ld.pad(ld.broadcast_to(x[:1], (5, 3)), ((0, 0), (2, 0))) + 1.0,
+        lambda: ld.broadcast_to(ld.pad(x[:1], ((0, 0), (2, 0))), (5, 5)) + 1.0,
+    ),
+    "kept: a pad of what repeats along that axis": (
+        lambda: ld.pad(ld.broadcast_to(x[:1], (5, 3)), ((2, 0), (0, 0))) + 1.0,
+        lambda: ld.pad(ld.broadcast_to(x[:1], (5, 3)), ((2, 0), (0, 0))) + 1.0,
+    ),
     "a flip of a flip": (lambda: ld.flip(ld.flip(box), (0, 2)), lambda: ld.flip(box, 1)),
     "a part of a number": (
         lambda: ld.flip(ld.broadcast_to(ld.constant(2.0), (3, 3)))[1:] * x,
@@ -86,6 +94,18 @@ ROWS = {
     "kept: a product over two terms": (
         lambda: x.reshape(3, 2) @ x.reshape(2, 3),
         lambda: x.reshape(3, 2) @ x.reshape(2, 3),
+    ),
+    "a product of equal rows": (
+        lambda: ld.broadcast_to(x[:1], (5, 3)) @ x.T,
+        lambda: ld.broadcast_to(x[:1] @ x.T, (5, 2)),
+    ),
+    "a product of equal rows, all of them one number": (
+        lambda: ld.broadcast_to(ld.constant(2.0), (5, 3)) @ x.T,
+        lambda: ld.broadcast_to(ld.broadcast_to(ld.constant(2.0), (1, 3)) @ x.T, (5, 2)),
+    ),
+    "kept: a product of equal columns": (
+        lambda: ld.broadcast_to(x[:, :1], (2, 3)) @ x.T,
+        lambda: ld.broadcast_to(x[:, :1], (2, 3)) @ x.T,
     ),
     "a step along a product over one term, whose column takes the number": (
         lambda: ld.fma(-0.5, x.reshape(6, 1) @ wide, steps),
@@ -174,3 +194,14 @@ def test_what_the_desk_folds_has_the_bits_that_the_device_would_find(function, d
 def test_gradients_carry_no_ones():
     shown = text(simplify([ld.grad((ld.tanh(x) * 1.0).sum(), x)]))
     assert shown.count("multiply") == 0  # 1 - tanh**2, times a cotangent of ones
+
+
+def test_a_row_that_stands_for_equal_ones_has_their_bits():
+    rows, matrix = ld.input("rows", (5, 37)), ld.input("matrix", (37, 19))
+    plan = ld.compile(one=ld.broadcast_to(rows[2:3], (5, 37)) @ matrix + 0.0, all=rows @ matrix)
+    rng, session = np.random.default_rng(0), ld.Session(plan)
+    a, b = (rng.normal(size=s).astype(np.float32) for s in (rows.shape, matrix.shape))
+    found = session.one(rows=a, matrix=b)
+    assert found.tobytes() == session.all(rows=np.repeat(a[2:3], 5, 0), matrix=b).tobytes()
+    product = next(s for s in plan.entry("one").steps if s.declared.name == "matmul_nn")
+    assert product.rows == 1
