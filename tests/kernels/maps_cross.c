@@ -49,7 +49,7 @@ int main(void)
         void *p[2][32];
         for (uint32_t k = 0; k < n; k++) {
             for (uint32_t way = 0; way < 2u; way++) {
-                p[way][k] = malloc(operands[3u * k] + 1u);
+                p[way][k] = malloc(operands[3u * k]);
                 memcpy(p[way][k], data + operands[3u * k + 2u], operands[3u * k]);
             }
         }

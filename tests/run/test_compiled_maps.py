@@ -95,7 +95,7 @@ def write_table(path: Path, programs: list[Program], dtype: Dtype) -> None:
     """The header that maps_cross.c includes."""
     words, data = [], bytearray()
     for number, program in enumerate(programs):
-        inputs = [numbers(i.dtype, reach(program, k) + 16, number + k) for k, i in enumerate(program.inputs)]
+        inputs = [numbers(i.dtype, reach(program, k), number + k) for k, i in enumerate(program.inputs)]
         outputs = [np.full(d.size_bytes(program.elements) // d.itemsize, 99, d.numpy) for d in program.outputs]
         scratch = [np.zeros(program.n_temps * program.block, dtype.numpy)] if program.n_temps else []
         arrays = [*inputs, *outputs, *scratch]
@@ -111,9 +111,19 @@ def write_table(path: Path, programs: list[Program], dtype: Dtype) -> None:
     )
 
 
+SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+MACHINES = {
+    "aarch64": ("aarch64-linux-gnu-gcc", ("-static",), ("qemu-aarch64",)),  # in vectors of NEON
+    "armv7": ("arm-linux-gnueabihf-gcc", ("-static",), ("qemu-arm",)),
+    "sanitized": ("gcc", (*SANITIZED, *compiled._SIMD_FLAGS.get(simd_names()[0], ())), ()),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_loops_have_the_bits_of_the_interpreter_on_a_raspberry_pi(dtype: Dtype, tmp_path: Path) -> None:
-    """In vectors of NEON, with the flags that a session there would use."""
+def test_loops_have_the_bits_of_the_interpreter_on_other_machines(dtype: Dtype, machine: str, tmp_path: Path) -> None:
+    """On Raspberry Pis, with the flags that a session there would use, and with each operand of its exact size."""
+    compiler, more, runner = MACHINES[machine]
     programs = [p for p in every_opcode(dtype)[::3] if p.elements < 100] + [program_of(s, dtype) for s in range(60)]
     plan, kernels = plan_of(programs, dtype), native.ROOT / "c_kernels"
     write_table(tmp_path / "maps_table.h", programs, dtype)
@@ -123,10 +133,11 @@ def test_loops_have_the_bits_of_the_interpreter_on_a_raspberry_pi(dtype: Dtype, 
     sources = [*tmp_path.glob("*.c"), kernels / f"src/k_map_{dtype}.c", native.ROOT / "tests/kernels/maps_cross.c"]
     include = [f"-I{folder}" for folder in (tmp_path, kernels / "src", kernels / "include")]
     flags = [f for f in compiled._FLAGS if f not in ("-shared", "-fPIC")]
-    command = [require("aarch64-linux-gnu-gcc"), *flags, "-static", *include, *sources, "-lm", "-o", tmp_path / "maps"]
+    command = [require(compiler), *flags, *more, *include, *sources, "-lm", "-o", tmp_path / "maps"]
     subprocess.run(command, check=True)
-    done = subprocess.run([require("qemu-aarch64"), tmp_path / "maps"], capture_output=True, text=True, check=False)
-    assert done.stdout == f"{len(programs)} the same\n"
+    command = [*map(require, runner), tmp_path / "maps"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{len(programs)} the same\n", "")
 
 
 def test_wide_rows_and_long_ones_with_bits(interpreter: ctypes.CDLL) -> None:
