@@ -30,7 +30,7 @@ Arrays = dict[str, Any]
 
 
 class Ops:
-    """The operations of definitions.py; `state` collects the running statistics."""
+    """The operations of workload.py; `state` collects the running statistics."""
 
     def __init__(self) -> None:
         self.state: Arrays = {}

@@ -22,7 +22,7 @@ Arrays = dict[str, Any]
 
 
 class Ops:
-    """The operations of definitions.py. Images are (n, h, w, c); how they lie in memory is the caller's choice."""
+    """The operations of workload.py. Images are (n, h, w, c); how they lie in memory is the caller's choice."""
 
     relu, tanh = staticmethod(torch.relu), staticmethod(torch.tanh)
     mean, mse = staticmethod(torch.mean), staticmethod(functional.mse_loss)

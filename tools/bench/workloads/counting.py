@@ -37,7 +37,7 @@ class Shape:
 
 
 class Counter:
-    """The operations of definitions.py on shapes; `saved_bytes` and `multiply_adds`, forward and backward, grow."""
+    """The operations of workload.py on shapes; `saved_bytes` and `multiply_adds`, forward and backward, grow."""
 
     def __init__(self, itemsize: int) -> None:
         self.itemsize, self.saved_bytes, self.multiply_adds = itemsize, 0, 0

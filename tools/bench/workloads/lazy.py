@@ -14,7 +14,7 @@ EPS = 1e-5
 
 
 class Lazy:
-    """The operations of definitions.py; `updates` are those of the running statistics."""
+    """The operations of workload.py; `updates` are those of the running statistics."""
 
     def __init__(self) -> None:
         self.updates: list[tuple[ld.Tensor, ld.Tensor]] = []
