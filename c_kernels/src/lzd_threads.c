@@ -31,7 +31,7 @@ struct lzd_threads {
     lzd_job job;
     uint32_t n, least_work;
     uint32_t turn, busy, sleeping; /* atomic: the job's number; its pieces that are not finished; who waits for `wake` */
-    bool ending;
+    bool ending; /* atomic */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     uint8_t *scratch; /* what tiles and temporaries take, whose place in the plan only the caller may use; of all further threads */
@@ -86,7 +86,7 @@ static void *work(void *argument)
 {
     const worker *me = argument;
     struct lzd_threads *const pool = me->pool;
-    for (uint32_t turn = 0; turn = next_turn(pool, turn), !pool->ending;) {
+    for (uint32_t turn = 0; turn = next_turn(pool, turn), !__atomic_load_n(&pool->ending, __ATOMIC_RELAXED);) {
         run_pieces(pool, me->number);
     }
     return NULL;
@@ -139,7 +139,7 @@ const uint32_t *lzd_share(const lzd_model *model, const lzd_places *at, const ui
 
 static void stop(struct lzd_threads *pool, uint32_t started)
 {
-    pool->ending = true;
+    __atomic_store_n(&pool->ending, true, __ATOMIC_RELAXED);
     begin_turn(pool);
     for (uint32_t k = 1u; k < started; k++) {
         pthread_join(pool->workers[k].thread, NULL);

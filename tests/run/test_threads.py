@@ -150,7 +150,7 @@ int main(int argc, char **argv)
         lzd_entry entry;
         uint32_t hash = 2166136261u;
         for (uint32_t e = 0; lzd_describe_entry(model, e, &entry) == LZD_OK; e++) {
-            for (int run = 0; run < 5; run++) {
+            for (int run = 0; run < 20; run++) {
                 for (uint32_t k = 0; k < entry.n_inputs; k++) {
                     lzd_symbol s;
                     lzd_describe(model, entry.first_input + k, &s);
