@@ -69,6 +69,18 @@ def test_intervals_alive_at_once_lie_apart(intervals):
     assert placed.height == checked_height(intervals, placed.offsets)
 
 
+@pytest.mark.parametrize("seed", [7, 30, 57, 133])
+def test_first_fit_mended_meets_bounds_that_no_order_meets(seed):
+    """What lay above the bound goes first: so no search is needed. What is low enough is not mended."""
+    rng = np.random.default_rng(seed)
+    drawn = [(int(rng.integers(40)), 16 * int(rng.integers(1, 20)), int(rng.integers(12))) for _ in range(60)]
+    intervals = [Interval(size, start, min(39, start + length)) for start, size, length in drawn]
+    assert place(intervals, 40, work=0).verdict == "bound met"
+    bound = lower_bound(intervals, 40)
+    fitted = place(intervals, 40, enough=2 * bound, work=0)
+    assert bound < checked_height(intervals, fitted.offsets) <= 2 * bound
+
+
 @given(INTERVALS)
 def test_the_bound_is_the_most_bytes_alive_at_one_step(intervals):
     most = max(sum(i.size_bytes for i in intervals if i.start <= t <= i.end) for t in range(STEPS))

@@ -1,7 +1,8 @@
 """Gives intervals places in memory, so that no two alive at once share a byte: the lowest height that is found.
 
-First fit in many orders, until one meets the contention bound; then, if none did, exact search (search.py) for a
-placement at the bound and between it and the best, under a limit of work. No clock: the same places on every machine.
+First fit in many orders, and in these orders mended, until one meets the contention bound; if none did, exact search
+(search.py) for a placement at the bound and between it and the best, under a limit of work. No clock: the same places
+on every machine.
 """
 
 from __future__ import annotations
@@ -81,9 +82,10 @@ def place(intervals: Sequence[Interval], steps: int, enough: int = 0, work: int 
     bound = lower_bound(intervals, steps)
     case = instance(intervals)
     least = bound // case.unit
-    offsets, height = _first_fits(case, least)
+    low = max(least, enough // case.unit)
+    offsets, height = _first_fits(case, least, low)
     refuted = least - 1
-    if height > max(least, enough // case.unit):
+    if height > low:
         offsets, height, refuted = _searched(case, offsets, height, least, work)
     whole = [i.at or 0 for i in intervals]
     for n, offset in zip(case.which, offsets, strict=False):  # the fixed ones come last, and stay
@@ -151,18 +153,26 @@ def orders(case: Instance) -> list[tuple[Ints, ...]]:
     ]
 
 
-def _first_fits(case: Instance, least: int) -> tuple[Ints, int]:
-    """The best of first fit in every order and by both gap rules; stops at the first that meets the bound."""
-    keys = orders(case)
+def _first_fits(case: Instance, least: int, enough: int) -> tuple[Ints, int]:
+    """The best of first fit in every order and by both gap rules; stops at the first that meets the bound.
+
+    Then, unless the best is low enough, of each of these orders with what lay above the bound before all else.
+    """
     at_most = max(6, FIT_WORK // (len(case.which) ** 2 + 1))
-    tries = [(key, tightest) for tightest in (False, True) for key in keys][:at_most]
+    tries = [(np.lexsort(key[::-1]), tightest) for tightest in (False, True) for key in orders(case)][:at_most]
+    size, once = case.buffers.size[: case.buffers.count], len(tries)
     best: tuple[Ints, int] | None = None
-    for key, tightest in tries:
-        offsets, height = first_fit(case.buffers, np.lexsort(key[::-1]), tightest)
+    for n in range(min(at_most, 2 * once)):
+        if n == once and best is not None and best[1] <= enough:
+            break
+        order, tightest = tries[n]
+        offsets, height = first_fit(case.buffers, order, tightest)
         if best is None or height < best[1]:
             best = offsets, height
         if height <= least:
             break
+        beyond = (offsets + size > least)[order]
+        tries.append((np.concatenate((order[beyond], order[~beyond])), tightest))
     assert best is not None
     return best
 
