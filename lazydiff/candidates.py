@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lazydiff.entries import grown, values, written
+from lazydiff.entries import forms, grown, values, written
 from lazydiff.frontend.training import Step
 from lazydiff.memory.budgets.ram import Ram
 from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
@@ -15,6 +15,7 @@ from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lower import Store, alignment_unit, lower
 from lazydiff.memory.variants import faster
 from lazydiff.memory.version import Version, lowest_version
+from lazydiff.passes.crossing import crossing_bytes
 from lazydiff.plan.model import Plan
 
 SPARE = 1024  # without a budget, faster kernels may cost this part of the bytes, and no more
@@ -105,12 +106,34 @@ class Candidate:
         return max(self.choices, key=lambda c: c.lives.bound_bytes).entry.name
 
 
-def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool) -> Prepared:
-    """The entries as calls, in every version."""
+def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool, every: bool = True) -> Prepared:
+    """The entries as calls, in every version; or only in those that may be the lowest."""
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
-    made = [written(store, name, s) for name, s in steps.items()]
-    unit = alignment_unit(values(e for each in made for e in each))
-    return Prepared(dict(steps), ram, store, unit, [grown(each, unit, remake) for each in made])
+    made = [_Written(store, name, s, every) for name, s in steps.items()]
+    unit = alignment_unit(values(e for each in made for e in each.made.values()))
+    entries = [each.versions(unit, remake) for each in made]
+    if unit != alignment_unit(values(e for each in made for e in each.made.values())):
+        return prepare(steps, ram, remake)  # a version that was made late has larger elements
+    return Prepared(dict(steps), ram, store, unit, entries)
+
+
+class _Written:
+    """An entry's forms, and the calls of those that are asked for: of all, or first of those that keep the least."""
+
+    def __init__(self, store: Store, name: str, step: Step, every: bool) -> None:
+        self.forms = forms(step)
+        self.write = partial(written, store, name, step)
+        self.least = [0 if every else crossing_bytes(roots) for roots in self.forms]
+        self.made = {n: self.write(r) for n, r in enumerate(self.forms) if self.least[n] == min(self.least)}
+
+    def versions(self, unit: int, remake: bool) -> list[Version]:
+        """All versions but those that take more, whatever their order, than another one in a known order."""
+        found = {n: Version(e, unit, remake) for n, e in self.made.items()}
+        for n in sorted(range(len(self.forms)), key=self.least.__getitem__):
+            if n not in found and self.least[n] <= min(v.rules_peak for v in found.values()):
+                self.made[n] = self.write(self.forms[n])
+                found[n] = Version(self.made[n], unit, remake)
+        return grown([found[n] for n in sorted(found)], len(self.forms))
 
 
 def choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:

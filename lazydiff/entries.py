@@ -29,17 +29,20 @@ def versions(store: Store, name: str, step: Step, **stages: bool) -> list[EntryC
     """The entry as written in every version, and with gradients apart from their updates, where that lowers the peak.
 
     Each of these also with the parts of what is put together made in its place, if there are such. The options turn
-    stages off, see `written` (memory/budgets/savings.py).
+    stages off, see `forms` (memory/budgets/savings.py).
     """
-    made = written(store, name, step, **stages)
-    return [v.entry for v in grown(made, alignment_unit(values(made)), False)] if stages.get("spared", True) else made
+    fused = stages.pop("fused", True)
+    made = [written(store, name, step, roots, fused) for roots in forms(step, **stages)]
+    if not stages.get("spared", True):
+        return made
+    unit = alignment_unit(values(made))
+    return [v.entry for v in grown([Version(e, unit, False) for e in made], len(made))]
 
 
-def grown(made: list[EntryCalls], unit: int, remake: bool) -> list[Version]:
-    """The versions as written, those with gradients apart, and each of these with parts in the place of the whole."""
-    found = [Version(e, unit, remake) for e in made]
-    found += apart(found)
-    return found + [Version(e, unit, remake) for v in found if (e := in_parts(v.entry)) is not None]
+def grown(made: list[Version], forms: int) -> list[Version]:
+    """The versions as written, of so many, those with gradients apart, and each of these with parts in their whole."""
+    found = made + apart(made, forms)
+    return found + [Version(e, v.unit_bytes, v.remake) for v in found if (e := in_parts(v.entry)) is not None]
 
 
 def values(entries: Iterable[EntryCalls]) -> Iterator[Value]:
@@ -47,17 +50,8 @@ def values(entries: Iterable[EntryCalls]) -> Iterator[Value]:
     return (v for e in entries for u in e.units for c in u.calls for v in (*c.reads, *c.writes))
 
 
-def written(
-    store: Store,
-    name: str,
-    step: Step,
-    *,
-    fused: bool = True,
-    repeated: bool = True,
-    divided: bool = True,
-    spared: bool = True,
-) -> list[EntryCalls]:
-    """The entry as written, with cheap values computed again, and by each reader, if it has such; in micro-batches.
+def forms(step: Step, *, repeated: bool = True, divided: bool = True, spared: bool = True) -> list[list[Tensor]]:
+    """The step's roots, with cheap values computed again, and by each reader, if it has such; in micro-batches.
 
     Each of these also with what is only compared kept as a bit each, and new states made before the parameter
     (`spared`); these also with the gradients of pooled feature maps made a row at a time. The options turn stages off.
@@ -73,7 +67,7 @@ def written(
     if spared:
         lean = [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
         found += [*lean, *(r for each in lean or found if (r := unpool(each)) is not None)]
-    return [_entry_calls(store, name, step, r, fused) for r in found]
+    return found
 
 
 def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:
@@ -83,7 +77,8 @@ def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:
     return None if lean is roots else lean
 
 
-def _entry_calls(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool) -> EntryCalls:
+def written(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool = True) -> EntryCalls:
+    """The calls of an entry in one of its forms; without `fused` each node of its own."""
     targets = [leaf for leaf, _ in step.updates]
     outputs = dict(zip(step.outputs, roots[: len(step.outputs)], strict=True))
     zeros = {k: t for k, t in outputs.items() if is_zero(t)}

@@ -63,7 +63,7 @@ def _compiled(steps: dict[str, Step], remake: bool, ram: Asked) -> Plan:
 
 def _fitting(steps: dict[str, Step], ram: Ram, remake: bool) -> Candidate:
     if not ram.limited:
-        found = lowest_candidate(prepare(steps, ram, remake))
+        found = lowest_candidate(prepare(steps, ram, remake, every=False))
         if ram.missing(found.plan) <= 0:
             return found
     from lazydiff.fitting import fit  # half of the planner, imported where there is a budget

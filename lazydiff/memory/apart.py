@@ -22,12 +22,13 @@ TRIES = 24  # orders of an entry of up to UNITS units; fewer of a longer one
 UNITS = 100
 
 
-def apart(versions: Sequence[Version]) -> list[Version]:
+def apart(versions: Sequence[Version], most: int) -> list[Version]:
     """The versions in which gradients apart lower the bound, with as many apart as lower it further.
 
-    In rounds: the one that helps most is taken, then the next is looked for. Judged by their orders by rule.
+    In rounds: the one that helps most is taken, then the next is looked for. Judged by their orders by rule. The tries
+    are shared out among as many versions as there are at `most`.
     """
-    found = [(v, _lowered(v, TRIES // len(versions))) for v in versions]
+    found = [(v, _lowered(v, TRIES // most)) for v in versions]
     return [low for v, low in found if low is not v]
 
 

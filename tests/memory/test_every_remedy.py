@@ -67,9 +67,9 @@ def trained(plan, inputs):
 
 def nothing(monkeypatch):
     """Every map alone, nothing computed twice on purpose or saved as less, in the order written."""
-    off = partial(candidates.written, fused=False, repeated=False, spared=False)
-    monkeypatch.setattr(candidates, "written", off)
-    monkeypatch.setattr(entries, "apart", lambda made: [])
+    monkeypatch.setattr(candidates, "forms", partial(entries.forms, repeated=False, spared=False))
+    monkeypatch.setattr(candidates, "written", partial(entries.written, fused=False))
+    monkeypatch.setattr(entries, "apart", lambda made, most: [])
     monkeypatch.setattr(entries, "in_parts", lambda entry: None)
     monkeypatch.setattr(version, "best_first", lambda units, rules: [units.first()])
     monkeypatch.setattr(candidates, "faster", lambda entry, lives, *_: (entry, lives))

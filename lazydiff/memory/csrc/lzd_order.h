@@ -55,7 +55,7 @@ size_t lzd_window_bytes(const lzd_units *units, int32_t length, int32_t node_lim
 /* Searches the orders of steps first..last-1 of an order, the others fixed, for the lowest peak in the window. Peaks up to `start`
    count as equal (0: none do). Stores at most node_limit sets of units and looks at units work_limit times.
    LZD_YES: an order with a lower peak was found, and is in `order`; LZD_NO: there is none; LZD_NOT_DECIDED.
-   *proved: no order of the window has a peak below this. memory: aligned to 8. */
+   *proved: no order of the window has a peak below this; before, 0 or what lzd_least says of the window. memory: aligned to 8. */
 int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t last, int64_t start, int32_t node_limit,
                int64_t work_limit, int64_t *proved, void *memory);
 

@@ -18,7 +18,7 @@ typedef struct moves {
     int32_t *last;  /* by value: the last step that reads it; -1: none */
     int64_t *use;   /* by step */
     int64_t *alive; /* by step: bytes alive before it */
-    int64_t *new_use, *new_alive;
+    int64_t *over_from; /* by step: the sum of use above the floor from there on */
     uint8_t *moved; /* by unit */
     int64_t peak, floor, over; /* over: sum of use above the floor */
     int64_t looked;
@@ -34,8 +34,7 @@ static size_t lay_out(moves *m, const lzd_units *in, void *memory)
     m->last = walk_take(&at, in->values, sizeof(int32_t));
     m->use = walk_take(&at, in->units, sizeof(int64_t));
     m->alive = walk_take(&at, in->units, sizeof(int64_t));
-    m->new_use = walk_take(&at, in->units, sizeof(int64_t));
-    m->new_alive = walk_take(&at, in->units, sizeof(int64_t));
+    m->over_from = walk_take(&at, in->units + 1, sizeof(int64_t));
     m->moved = walk_take(&at, in->units, 1);
     return (size_t)(at - (uintptr_t)memory);
 }
@@ -57,7 +56,7 @@ static void judge(moves *m)
     const lzd_units *in = m->w.in;
     int64_t after;
     (void)walk_begin(&m->w, in, m->w.mark);
-    m->peak = m->over = 0;
+    m->peak = 0;
     for (int32_t v = 0; v < in->values; v++) {
         m->last[v] = -1;
     }
@@ -73,9 +72,11 @@ static void judge(moves *m)
         }
     }
     m->floor = m->peak - m->peak / 8;
-    for (int32_t t = 0; t < in->units; t++) {
-        m->over += above(m, m->use[t]);
+    m->over_from[in->units] = 0;
+    for (int32_t t = in->units - 1; t >= 0; t--) {
+        m->over_from[t] = m->over_from[t + 1] + above(m, m->use[t]);
     }
+    m->over = m->over_from[0];
     m->looked += in->units;
 }
 
@@ -84,7 +85,11 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
 {
     const lzd_units *in = m->w.in;
     walk *w = &m->w;
-    int64_t after, peak = 0, over = m->over;
+    int64_t after, over = any ? INT64_MAX : m->over_from[first] - m->over_from[last + 1]; /* what the new order has to be below */
+    m->looked += last - first + 1;
+    if (!over) {
+        return 0;
+    }
     w->alive = m->alive[first];
     w->ran = first;
     for (int32_t t = first; t <= last; t++) { /* readers from the stretch on */
@@ -99,16 +104,12 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
         }
     }
     for (int32_t t = first; t <= last; t++) {
-        const int32_t u = m->other[t];
-        m->new_alive[t] = w->alive;
-        m->new_use[t] = walk_look(w, u, &after);
-        peak = m->new_use[t] > peak ? m->new_use[t] : peak;
-        over += above(m, m->new_use[t]) - above(m, m->use[t]);
-        walk_run(w, u, after);
-    }
-    m->looked += last - first + 1;
-    if (any ? peak > limit : peak > m->peak || over >= m->over) {
-        return 0;
+        const int64_t use = walk_look(w, m->other[t], &after);
+        over -= any ? 0 : above(m, use);
+        if (use > (any ? limit : m->peak) || over <= 0) {
+            return 0;
+        }
+        walk_run(w, m->other[t], after);
     }
     for (int32_t t = first; t <= last; t++) {
         m->order[t] = m->other[t];

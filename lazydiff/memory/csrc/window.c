@@ -221,7 +221,7 @@ int lzd_window(const lzd_units *units, int32_t *order, int32_t first, int32_t la
     s.w.mark = memory;
     (void)lay_out(&s, units, last - first, node_limit, memory);
     int64_t below = set_out(&s, units, order, first);
-    const int64_t bound = window_least(&s);
+    const int64_t bound = *proved ? *proved : window_least(&s);
     *proved = bound;
     if (bound >= below) {
         return LZD_NO;

@@ -181,7 +181,7 @@ int64_t window_least(window *s)
             alive &= maker == NONE ? ~(uint64_t)0 : after[maker * words + k];
             alive &= 64 * k + 64 > length ? ~(uint64_t)0 >> (64 * k + 64 - length) : ~(uint64_t)0;
             for (int64_t p = 64 * k; alive; p++, alive >>= 1) {
-                use[p] += alive & 1 ? in->size[v] : 0;
+                use[p] += in->size[v] & -(int64_t)(alive & 1);
             }
         }
     }

@@ -43,6 +43,7 @@ class Units:
         arrays += [("int32_t", begins // 2), ("int32_t", numbers)]
         c = extension()
         self._alive = [pointer(kind, array) for kind, array in arrays]
+        self._least = 0
         self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
         self._scratch = np.empty(2 * self._values + 2 * self.count + 2, np.int64)
 
@@ -84,9 +85,11 @@ class Units:
 
     def least(self, order: Sequence[int]) -> int:
         """No order has a peak below this; from any valid one. What must be alive with each unit, whatever the order."""
-        c = extension()
-        memory = self._memory(c.lib.lzd_window_bytes(self._struct, self.count, 0))
-        return int(c.lib.lzd_least(self._struct, pointer("int32_t", np.array(order, np.int32)), memory))
+        if not self._least:
+            c = extension()
+            memory = self._memory(c.lib.lzd_window_bytes(self._struct, self.count, 0))
+            self._least = int(c.lib.lzd_least(self._struct, pointer("int32_t", np.array(order, np.int32)), memory))
+        return self._least
 
     def window(
         self, order: Sequence[int], first: int, after: int, start: int, nodes: int, work: int
@@ -97,7 +100,8 @@ class Units:
         order of the window has a peak below the number returned. NOT_DECIDED after so many sets of units or looks.
         """
         c = extension()
-        numbers, proved = np.array(order, np.int32), np.zeros(1, np.int64)
+        numbers = np.array(order, np.int32)
+        proved = np.full(1, self.least(order) if after - first == self.count else 0, np.int64)
         memory = self._memory(c.lib.lzd_window_bytes(self._struct, after - first, nodes))
         pointers = pointer("int32_t", numbers), pointer("int64_t", proved)
         decision = c.lib.lzd_window(self._struct, pointers[0], first, after, start, nodes, work, pointers[1], memory)
