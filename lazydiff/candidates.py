@@ -9,7 +9,7 @@ from functools import partial
 from lazydiff.entries import forms, grown, values, written
 from lazydiff.frontend.training import Step
 from lazydiff.memory.budgets.ram import Ram
-from lazydiff.memory.buffers import Lifetimes, lifetimes, unroll
+from lazydiff.memory.buffers import Lifetimes, lifetimes, living, unroll
 from lazydiff.memory.calls import EntryCalls
 from lazydiff.memory.layout import Layout, spread_out, stacked
 from lazydiff.memory.lower import Store, alignment_unit, lower
@@ -139,7 +139,11 @@ class _Written:
 def choose(prepared: Prepared, version: Version, schedule: Sequence[int]) -> Choice:
     """A version in this schedule."""
     entry, order = unroll(version.entry, version.entry.units, schedule)
-    return Choice(version, list(schedule), entry, lifetimes(entry, order, prepared.unit))
+    if len(order) == len(version.entry.units):
+        lives = living(version.facts, version.values, schedule, order)
+    else:  # what is made again has values of its own
+        lives = lifetimes(entry, order, prepared.unit)
+    return Choice(version, list(schedule), entry, lives)
 
 
 def candidate_of(prepared: Prepared, choices: list[Choice]) -> Candidate:

@@ -18,8 +18,7 @@ from lazydiff.memory.selection.selector import Selector
 from lazydiff.memory.version import Version
 from lazydiff.passes.again import again
 from lazydiff.passes.apiece import apiece
-from lazydiff.passes.early import early
-from lazydiff.passes.masks import masks
+from lazydiff.passes.lean import lean
 from lazydiff.passes.simplify import simplify
 from lazydiff.passes.unpool import unpool
 from lazydiff.plan.model import Kind
@@ -65,16 +64,9 @@ def forms(step: Step, *, repeated: bool = True, divided: bool = True, spared: bo
 
         found = [split(r, step.micro_batches) for r in found]
     if spared:
-        lean = [r for each in found if (r := _lean(each, len(step.outputs))) is not None]
-        found += [*lean, *(r for each in lean or found if (r := unpool(each)) is not None)]
+        less = [r for each in found if (r := lean(each, len(step.outputs))) is not None]
+        found += [*less, *(r for each in less or found if (r := unpool(each)) is not None)]
     return found
-
-
-def _lean(roots: list[Tensor], outputs: int) -> list[Tensor] | None:
-    """The roots with masks, and with new states early; None if there is neither."""
-    masked = masks(roots) or roots
-    lean = early(masked, masked[outputs:]) or masked
-    return None if lean is roots else lean
 
 
 def written(store: Store, name: str, step: Step, roots: list[Tensor], fused: bool = True) -> EntryCalls:

@@ -12,8 +12,8 @@ import numpy as np
 
 from lazydiff.errors import GraphError
 from lazydiff.frontend.training import Step
-from lazydiff.graph.node import OPS, Tensor, apply, make, source_of, user_line
-from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.node import OPS, Tensor, apply, make, same, source_of, user_line
+from lazydiff.graph.rebuild import rebuild
 from lazydiff.graph.walk import base, topological
 from lazydiff.passes.simplify import simplify
 

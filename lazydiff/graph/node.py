@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -71,22 +72,18 @@ class Tensor:
     `shape` is a tuple of positive integers, `dtype` a lazydiff dtype, `source` the `file:line` where it was written.
     """
 
-    __slots__ = ("__weakref__", "attrs", "data", "dtype", "inputs", "op", "shape", "source")
+    __slots__ = ("__weakref__", "attrs", "data", "dtype", "inputs", "op", "options", "shape", "source")
     __array_priority__ = 1000  # numpy hands `array * tensor` to us
     __array_ufunc__ = None
 
     op: Op
     inputs: tuple[Tensor, ...]
     attrs: Attrs
+    options: Mapping[str, object]  # the attributes by name
     shape: tuple[int, ...]
     dtype: Dtype
     data: np.ndarray | None
     source: str
-
-    @property
-    def options(self) -> dict[str, object]:
-        """The attributes by name."""
-        return dict(self.attrs)
 
     @property
     def name(self) -> str:
@@ -224,26 +221,44 @@ _interned: weakref.WeakValueDictionary[object, Tensor] = weakref.WeakValueDictio
 
 
 def make(
-    op: Op, inputs: Sequence[Tensor], attrs: dict[str, object] | None = None, data: np.ndarray | None = None
+    op: Op, inputs: Sequence[Tensor], attrs: Mapping[str, object] | None = None, data: np.ndarray | None = None
 ) -> Tensor:
     """The node of this op, inputs and attributes: the existing one if there is one."""
-    items = tuple(sorted((attrs or {}).items()))
+    items = tuple(sorted(attrs.items())) if attrs else ()
     value = None if data is None else (data.tobytes(), data.shape, data.dtype.str)
-    key = (op.name, tuple(id(i) for i in inputs), items, value)
+    key = (op.name, tuple(map(id, inputs)), items, value)
     found = _interned.get(key)
     if found is not None:
         return found
+    options = dict(items)
     if op.name == "const" and data is not None:
         shape, dtype = data.shape, _known(data.dtype)
     else:
-        shape, dtype = op.infer(inputs, dict(items))
+        shape, dtype = op.infer(inputs, options)
         if 0 in shape and op.kind != "leaf":  # nothing to compute, to store or to differentiate
             return make(OPS["const"], (), {}, np.zeros(shape, dtype.numpy))
-    node = Tensor()
-    node.op, node.inputs, node.attrs, node.shape, node.dtype = op, tuple(inputs), items, shape, dtype
-    node.data, node.source = data, _source.get() or user_line()
-    _interned[key] = node
+    node = _interned[key] = Tensor()
+    node.op, node.inputs, node.attrs, node.options = op, tuple(inputs), items, options
+    node.shape, node.dtype, node.data = shape, dtype, data
+    node.source = _source.get() or user_line()
     return node
+
+
+def same(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The node on these inputs; itself if they are its own."""
+    if inputs == node.inputs:
+        return node
+    for new, old in zip(inputs, node.inputs, strict=True):
+        if new.shape != old.shape or new.dtype is not old.dtype:
+            return make(node.op, inputs, node.options)
+    key = (node.op.name, tuple(map(id, inputs)), node.attrs, None)  # as in make; nothing is to be inferred
+    found = _interned.get(key)
+    if found is None:
+        found = _interned[key] = Tensor()
+        found.op, found.inputs, found.attrs, found.options = node.op, inputs, node.attrs, node.options
+        found.shape, found.dtype, found.data = node.shape, node.dtype, None
+        found.source = _source.get() or user_line()
+    return found
 
 
 def _known(dtype: np.dtype[np.generic]) -> Dtype:
@@ -261,12 +276,16 @@ def apply(name: str, *inputs: Tensor, **attrs: object) -> Tensor:
 def user_line() -> str:
     """`file:line` of the nearest frame outside lazydiff (its examples count as the user's)."""
     frame = sys._getframe(1)
-    while frame.f_back is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) or name.startswith(_EXAMPLES):
-            break
+    while frame.f_back is not None and not _user_file(frame.f_code.co_filename):
         frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{_user_file(frame.f_code.co_filename) or os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@lru_cache(4096)  # asked for each frame between a new node and the line that wanted it
+def _user_file(path: str) -> str:
+    """The file's name; "" if it is one of lazydiff's own."""
+    own = path.startswith(_PACKAGE) and not path.startswith(_EXAMPLES)
+    return "" if own else os.path.basename(path)
 
 
 @contextlib.contextmanager
@@ -281,8 +300,12 @@ def source_of(node: Tensor) -> Iterator[None]:
 def sources() -> Iterator[Callable[[Tensor], None]]:
     """Gives a function after whose call nodes made inside count as written where its argument was."""
     token = _source.set(_source.get())
+
+    def write_as(node: Tensor) -> None:
+        _source.set(node.source)
+
     try:
-        yield lambda node: (_source.set(node.source), None)[1]
+        yield write_as
     finally:
         _source.reset(token)
 

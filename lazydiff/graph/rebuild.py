@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from lazydiff.graph.node import Tensor, make, sources
+from lazydiff.graph.node import Tensor, make, same, sources
 from lazydiff.graph.walk import topological
 
 Rule = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
-
-
-def same(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-    """The node on these inputs; itself if they are its own."""
-    return node if inputs == node.inputs else make(node.op, inputs, node.options, node.data)
 
 
 def rebuild(roots: Sequence[Tensor], rule: Rule = same, known: Mapping[int, Tensor] | None = None) -> list[Tensor]:
@@ -29,11 +24,6 @@ def rebuild(roots: Sequence[Tensor], rule: Rule = same, known: Mapping[int, Tens
     return [done[id(r)] for r in roots]
 
 
-def marked(roots: Sequence[Tensor], chosen: Collection[int], option: str) -> list[Tensor]:
-    """The roots with the nodes of these ids marked: an option of that name is True."""
-
-    def mark(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-        new = same(node, inputs)
-        return make(new.op, inputs, {**new.options, option: True}, new.data) if id(node) in chosen else new
-
-    return rebuild(roots, mark)
+def marked(node: Tensor, option: str) -> Tensor:
+    """The node with an option of that name that is True."""
+    return make(node.op, node.inputs, {**node.options, option: True}, node.data)

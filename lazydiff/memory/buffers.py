@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lazydiff.memory.calls import Call, EntryCalls, Unit, Value
-from lazydiff.memory.facts import facts
+from lazydiff.memory.facts import Facts, facts
 from lazydiff.memory.lives import lives
 from lazydiff.memory.placement.place import Interval, Placement, place
 
@@ -44,7 +44,12 @@ class Lifetimes:
 def lifetimes(entry: EntryCalls, order: Sequence[Unit], unit_bytes: int) -> Lifetimes:
     """Who lives when, in this order of the units, each of which stands in it once."""
     known, values = facts(entry, order, unit_bytes)
-    found = lives(known, range(len(order)))
+    return living(known, values, range(len(order)), order)
+
+
+def living(known: Facts, values: Sequence[Value], schedule: Sequence[int], order: Sequence[Unit]) -> Lifetimes:
+    """Who lives when in a schedule without repeats, by facts and the values that they number; `order` has its units."""
+    found = lives(known, schedule)
     places = [Shared([values[found.makings[n].value] for n in place]) for place in found.places]
     return Lifetimes(list(order), places, found.intervals, found.bound_bytes)
 

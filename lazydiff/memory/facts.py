@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from lazydiff.kernels.signature import extent_elements
 from lazydiff.kernels.table import KERNELS
@@ -51,35 +52,22 @@ class Facts:
 
 def facts(entry: EntryCalls, units: Sequence[Unit], unit_bytes: int) -> tuple[Facts, list[Value]]:
     """The facts of an entry whose units stand in this order, and its values by number."""
-    values: list[Value] = []
-    number: dict[int, int] = {}
-
-    def numbered(some: Iterable[Value]) -> tuple[int, ...]:
-        found = []
-        for v in some:
-            n = number.get(id(v))
-            if n is None:
-                n = number[id(v)] = len(values)
-                values.append(v)
-            found.append(n)
-        return tuple(found)
-
-    born = numbered([view.value for view in entry.inputs.values()])
+    born = [view.value for view in entry.inputs.values()]
+    keep = [view.value for view in entry.outputs.values()]
+    reads, writes = [list(dict.fromkeys(u.reads)) for u in units], [u.writes for u in units]
+    values = list(dict.fromkeys(chain(born, *reads, *writes, keep)))
+    number = {id(v): n for n, v in enumerate(values)}
     position = {id(u): n for n, u in enumerate(units)}
-    reads = tuple([numbered(dict.fromkeys(u.reads)) for u in units])
-    writes = tuple([numbered(u.writes) for u in units])
-    keep = frozenset(numbered([view.value for view in entry.outputs.values()]))
-    in_place = tuple([tuple([(number[id(o)], number[id(n)]) for o, n in pairs_in_place(u)]) for u in units])
     return Facts(
         tuple([shared_bytes(v, unit_bytes) for v in values]),
-        reads,
-        writes,
+        tuple([tuple([number[id(v)] for v in some]) for some in reads]),
+        tuple([tuple([number[id(v)] for v in some]) for some in writes]),
         tuple([tuple(sorted([position[id(a)] for a in u.after])) for u in units]),
         tuple([sum([work(c) for c in u.calls]) for u in units]),
-        in_place,
-        tuple([any(map(_once, u.writes)) or any(c.fills for c in u.calls) for u in units]),
-        born,
-        keep,
+        tuple([tuple([(number[id(o)], number[id(n)]) for o, n in pairs_in_place(u)]) for u in units]),
+        tuple([_once(u, made) for u, made in zip(units, writes, strict=True)]),
+        tuple([number[id(v)] for v in born]),
+        frozenset([number[id(v)] for v in keep]),
         *(frozenset(number[id(v)] for v, h in entry.hints if h == hint and id(v) in number) for hint in _HINTS),
     ), values
 
@@ -90,13 +78,16 @@ def work(call: Call) -> int:
         return call.program.elements * max(1, len(call.program.instructions))
     kernel = KERNELS[call.kernel]
     if kernel.work:
-        return extent_elements(kernel.work, dict(zip((a.name for a in kernel.attrs), call.attrs, strict=True)))
-    return sum(v.elements for v in (*call.reads, *call.writes))
+        return extent_elements(kernel.work, dict(zip([a.name for a in kernel.attrs], call.attrs, strict=True)))
+    return sum([v.elements for v in (*call.reads, *call.writes)])
 
 
-def _once(v: Value) -> bool:
-    """True for what is written over a state, or into a space that it shares with others."""
-    return v.within is not None or (v.replaces is not None and v.replaces.kind in PERSISTENT)
+def _once(unit: Unit, writes: Iterable[Value]) -> bool:
+    """True for a unit that writes over a state, or into a space that others share, or puts a result in its place."""
+    for v in writes:
+        if v.within is not None or (v.replaces is not None and v.replaces.kind in PERSISTENT):
+            return True
+    return any(c.fills for c in unit.calls)
 
 
 def shared_bytes(v: Value, unit_bytes: int) -> int:
@@ -108,21 +99,18 @@ def shared_bytes(v: Value, unit_bytes: int) -> int:
 
 def pairs_in_place(unit: Unit) -> list[tuple[Value, Value]]:
     """(old, new) values of a unit of which the new one may take the bytes of the old one, if that dies there."""
-    *tiled, call = unit.calls
+    call = unit.calls[-1]
     if call.program is None:  # no other kernel may write over what it reads
         return []
-    held = {id(v) for c in tiled for v in (*c.reads, *c.writes)}  # a tiled call reads its operands for every tile
-    old_ones = [v for v in call.reads if not _elsewhere(v) and id(v) not in held]
-    return [
-        *(pair for c in unit.calls for pair in c.fills),
-        *(
-            (old, new)
-            for new in (call.results if old_ones else ())
-            if not _elsewhere(new)
-            for old in dict.fromkeys(old_ones)
-            if call.may_replace(old, new)
-        ),
-    ]
+    old_ones = [v for v in call.reads if not _elsewhere(v)]
+    if old_ones and len(unit.calls) > 1:  # a tiled call reads its operands for every tile
+        held = {id(v) for c in unit.calls[:-1] for v in (*c.reads, *c.writes)}
+        old_ones = [v for v in old_ones if id(v) not in held]
+    found = [pair for c in unit.calls for pair in c.fills]
+    for new in call.results if old_ones else ():
+        if not _elsewhere(new):
+            found += [(old, new) for old in dict.fromkeys(old_ones) if call.may_replace(old, new)]
+    return found
 
 
 def _elsewhere(v: Value) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -58,7 +58,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def _options(node: Tensor) -> dict[str, Any]:
+def _options(node: Tensor) -> Mapping[str, Any]:
     return node.options
 
 

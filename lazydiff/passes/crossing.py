@@ -9,7 +9,7 @@ from lazydiff.graph.node import Tensor
 from lazydiff.graph.walk import base, topological
 
 _PRODUCTS = ("conv2d", "matmul")
-_SHARED = ("pad", "after", "recompute")  # with parts in a whole, sums in place, values made again bytes may be fewer
+_SHARED = {"pad", "after", "recompute"}  # with parts in a whole, sums in place, values made again bytes may be fewer
 
 
 def crossing_bytes(roots: Sequence[Tensor]) -> int:
@@ -19,23 +19,21 @@ def crossing_bytes(roots: Sequence[Tensor]) -> int:
     and it exists whole while the product runs. Readers through views may read a copy, and are not counted; nor are
     roots, whose bytes may be a state's. 0 where that isn't sure.
     """
-    order = topological(roots)
-    product = next((n for n in reversed(topological(roots[:1])) if n.op.name in _PRODUCTS), None)
-    if product is None or any(n.op.name in _SHARED for n in order):
+    order = topological(roots)  # the first root and what it depends on come first
+    first = order.index(roots[0])
+    at = next((k for k in range(first, -1, -1) if order[k].op.name in _PRODUCTS), None)
+    if at is None or not _SHARED.isdisjoint([n.op.name for n in order]):
         return 0
-    later = {id(product)}
-    read: set[int] = set()
-    for n in order:
-        inputs = set(map(id, n.inputs))
-        if id(n) in later or not later.isdisjoint(inputs):
-            later.add(id(n))
+    made, beyond, read = {id(order[at])}, {id(order[at])}, set[int]()
+    for n in reversed(order[: at + 1]):
+        if id(n) in made:
+            made.update(map(id, n.inputs))
+    for n in order[at:]:
+        if id(n) in beyond or not beyond.isdisjoint(map(id, n.inputs)):
+            beyond.add(id(n))
             if not n.op.view:
-                read |= inputs
+                read.update(map(id, n.inputs))
     fixed = {id(base(r)) for r in roots}
-    made = (n for n in topological([product])[:-1] if id(n) in read and id(n) not in fixed)
-    sizes = ((bits if n.options.get("stored") else n.dtype).size_bytes(n.size) for n in made if not _elsewhere(n))
-    return sum(sizes)
-
-
-def _elsewhere(node: Tensor) -> bool:
-    return node.op.view or node.op.kind == "leaf"
+    alive = [n for n in order[:at] if id(n) in made and id(n) in read and id(n) not in fixed]
+    whole = [n for n in alive if not n.op.view and n.op.kind != "leaf"]
+    return sum((bits if n.options.get("stored") else n.dtype).size_bytes(n.size) for n in whole)

@@ -26,7 +26,7 @@ def _reaches(order: Sequence[Tensor], wrt: Sequence[Tensor]) -> set[int]:
 def _share(node: Tensor, which: int, ct: Tensor) -> Tensor | None:
     """The cotangent that a node hands to one of its inputs."""
     if node.op.kind == "linear":
-        return node.op.transpose(ct, which, node.inputs, node.options)  # type: ignore[misc]
+        return node.op.transpose(ct, which, node.inputs, dict(node.options))  # type: ignore[misc]
     slope = partial(node, which)
     return None if slope is None else scaled(ct, slope)
 
@@ -54,7 +54,7 @@ def vjp(outputs: Sequence[Tensor], wrt: Sequence[Tensor], cotangents: Sequence[T
         ct = total[id(node)] if id(node) in targets else total.pop(id(node))
         with source_of(node):
             if node.op.reduces:
-                ct = OPS[node.op.reduces].transpose(ct, 0, node.inputs, node.options)  # type: ignore[misc, assignment]
+                ct = OPS[node.op.reduces].transpose(ct, 0, node.inputs, dict(node.options))  # type: ignore[misc, assignment]
             custom = [None, *custom_vjp(node, ct, vjp)] if node.op.kind == "custom" else None
             for which, i in enumerate(node.inputs):
                 if id(i) not in needed:

@@ -5,13 +5,13 @@ But for two, which are the same for every way to compute an entry: a `sum` and a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lazydiff.graph.node import Tensor, apply, call, constant
-from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.node import Tensor, apply, call, constant, same
+from lazydiff.graph.rebuild import rebuild
 from lazydiff.graph.walk import base, is_zero, number, topological
 from lazydiff.kernels.opcodes import BY_NAME
 from lazydiff.ops.moves import flip, slices, zero_pad
@@ -132,7 +132,7 @@ def _transpose_of_number(n: Tensor) -> Tensor | None:
     return None
 
 
-def _options(node: Tensor) -> dict[str, Any]:
+def _options(node: Tensor) -> Mapping[str, Any]:
     return node.options
 
 
@@ -262,10 +262,13 @@ def expand(roots: Sequence[Tensor]) -> list[Tensor]:
 def _simplest(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     new = same(node, inputs)
     while True:
-        better = next((b for r in ROWS.get(new.op.name, ()) if (b := r(new)) is not None and b is not new), None)
-        if better is None:
+        for rule in ROWS.get(new.op.name, ()):
+            better = rule(new)
+            if better is not None and better is not new:
+                new = better
+                break
+        else:
             return new
-        new = better
 
 
 def simplify(roots: Sequence[Tensor]) -> list[Tensor]:

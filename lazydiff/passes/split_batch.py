@@ -236,7 +236,7 @@ class _Part:
 
     def _like(self, node: Tensor, inputs: Sequence[Tensor], place: At | None) -> Tensor:
         """The node on parts of its inputs: attributes that say its shape are those of the part."""
-        attrs = node.options
+        attrs = dict(node.options)
         if place is not None:
             shape = place.resized(node.shape, self._size)
             attrs |= {name: shape for name in ("shape", "out", "sizes") if name in attrs}

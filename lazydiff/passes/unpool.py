@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazydiff.dtypes import Dtype
-from lazydiff.graph.node import Op, Tensor, declare, make
-from lazydiff.graph.rebuild import rebuild, same
+from lazydiff.graph.node import Op, Tensor, declare, make, same
+from lazydiff.graph.rebuild import rebuild
 from lazydiff.graph.walk import topological
 
 Attrs = dict[str, object]

@@ -29,7 +29,7 @@ def trained(plan):
 
 def plain(monkeypatch):
     """Turns saving less off."""
-    monkeypatch.setattr(entries, "_lean", lambda roots, outputs: None)
+    monkeypatch.setattr(entries, "lean", lambda roots, outputs: None)
     monkeypatch.setattr(entries, "apart", lambda made, most: [])
 
 
