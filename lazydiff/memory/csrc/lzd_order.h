@@ -32,10 +32,10 @@ typedef struct lzd_units {
     const int32_t *pair;      /* two numbers each */
 } lzd_units;
 
-/* Bytes in use at each step of an order of all units (usage: by step), and the most. memory: 16 * values bytes. */
+/* Bytes in use at each step of an order of all units (usage: by step), and the most. memory: 16 * (values + units) bytes. */
 int64_t lzd_usage(const lzd_units *units, const int32_t *order, int64_t *usage, void *memory);
 
-/* An order by rule, of the units that are ready always one. memory: 16 * values + 12 * units bytes.
+/* An order by rule, of the units that are ready always one. memory: 16 * values + 24 * units bytes.
    0: the one after which the fewest bytes are alive; 1: from the end, the one before which the fewest are alive. Of several the
    one that got ready last. */
 void lzd_list(const lzd_units *units, int from_the_end, int32_t *order, void *memory);

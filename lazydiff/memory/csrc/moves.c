@@ -19,7 +19,10 @@ typedef struct moves {
     int64_t *use;   /* by step */
     int64_t *alive; /* by step: bytes alive before it */
     int64_t *over_from; /* by step: the sum of use above the floor from there on */
-    uint8_t *moved; /* by unit */
+    int32_t *aside; /* units, kept for a while */
+    int32_t *moved; /* by unit: the last change it is part of (`change`) */
+    int32_t *counted; /* by value: the last change that its readers were counted for */
+    int32_t change;
     int64_t peak, floor, over; /* over: sum of use above the floor */
     int64_t looked;
     uint64_t seed;
@@ -27,7 +30,7 @@ typedef struct moves {
 
 static size_t lay_out(moves *m, const lzd_units *in, void *memory)
 {
-    uintptr_t at = (uintptr_t)memory + 16u * (size_t)in->values;
+    uintptr_t at = (uintptr_t)memory + walk_bytes(in);
     m->best = walk_take(&at, in->units, sizeof(int32_t));
     m->other = walk_take(&at, in->units, sizeof(int32_t));
     m->where = walk_take(&at, in->units, sizeof(int32_t));
@@ -35,7 +38,9 @@ static size_t lay_out(moves *m, const lzd_units *in, void *memory)
     m->use = walk_take(&at, in->units, sizeof(int64_t));
     m->alive = walk_take(&at, in->units, sizeof(int64_t));
     m->over_from = walk_take(&at, in->units + 1, sizeof(int64_t));
-    m->moved = walk_take(&at, in->units, 1);
+    m->aside = walk_take(&at, in->units, sizeof(int32_t));
+    m->moved = walk_take(&at, in->units, sizeof(int32_t));
+    m->counted = walk_take(&at, in->values, sizeof(int32_t));
     return (size_t)(at - (uintptr_t)memory);
 }
 
@@ -92,18 +97,19 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
     }
     w->alive = m->alive[first];
     w->ran = first;
-    for (int32_t t = first; t <= last; t++) { /* readers from the stretch on */
-        const int32_t u = m->order[t];
-        for (int32_t k = in->read_from[u]; k < in->read_from[u + 1]; k++) {
+    for (int32_t t = first; t <= last; t++) {
+        for (int32_t k = in->read_from[m->other[t]]; k < in->read_from[m->other[t] + 1]; k++) {
             const int32_t v = in->read[k], from = in->reader_from[v], to = in->reader_from[v + 1];
-            int32_t left = to - from; /* u is one of them */
-            for (int32_t i = from; left > 1 && i < to; i++) {
+            if (m->counted[v] == m->change) {
+                continue;
+            }
+            int32_t left = to - from; /* readers from the stretch on; this is one of them */
+            for (int32_t i = from; m->last[v] <= last && left > 1 && i < to; i++) {
                 left -= m->where[in->reader[i]] < first;
             }
-            w->left[v] = left;
+            w->left[v] = m->last[v] <= last ? left : INT32_MAX; /* read behind the stretch, it does not die in it */
+            m->counted[v] = m->change;
         }
-    }
-    for (int32_t t = first; t <= last; t++) {
         const int64_t use = walk_look(w, m->other[t], &after);
         over -= any ? 0 : above(m, use);
         if (use > (any ? limit : m->peak) || over <= 0) {
@@ -118,45 +124,37 @@ static int try_stretch(moves *m, int32_t first, int32_t last, int any, int64_t l
     return 1;
 }
 
-/* Steps first..last with those that are moved before the others, or behind them. */
-static void part(moves *m, int32_t first, int32_t last, int before)
-{
-    int32_t next = first;
-    for (int side = 0; side < 2; side++) {
-        for (int32_t t = first; t <= last; t++) {
-            if (m->moved[m->order[t]] == (side ? !before : before)) {
-                m->other[next++] = m->order[t];
-            }
-        }
-    }
-}
-
 /* Brings all that read v after step `at` before step `to`, with what they need. Returns the last step moved; -1: can't be. */
 static int32_t pull(moves *m, int32_t v, int32_t at, int32_t to)
 {
     const lzd_units *in = m->w.in;
-    const int32_t last = m->last[v];
+    const int32_t last = m->last[v], change = ++m->change;
+    int32_t stay = last + 1, moved = 0;
     m->looked += (last - to) / 2;
-    for (int32_t t = to; t <= last; t++) {
-        m->moved[m->order[t]] = 0;
-    }
     for (int32_t i = in->reader_from[v]; i < in->reader_from[v + 1]; i++) {
         if (m->where[in->reader[i]] > at) {
-            m->moved[in->reader[i]] = 1;
+            m->moved[in->reader[i]] = change;
         }
     }
     for (int32_t t = last; t >= to; t--) {
         const int32_t u = m->order[t];
-        for (int32_t i = in->need_from[u]; m->moved[u] && i < in->need_from[u + 1]; i++) {
+        if (m->moved[u] != change) {
+            m->other[--stay] = u;
+            continue;
+        }
+        if (t == at) {
+            return -1;
+        }
+        m->aside[moved++] = u;
+        for (int32_t i = in->need_from[u]; i < in->need_from[u + 1]; i++) {
             if (m->where[in->need[i]] >= to) {
-                m->moved[in->need[i]] = 1;
+                m->moved[in->need[i]] = change;
             }
         }
     }
-    if (m->moved[m->order[at]]) {
-        return -1;
+    for (int32_t t = to; moved; t++) {
+        m->other[t] = m->aside[--moved];
     }
-    part(m, to, last, 1);
     return last;
 }
 
@@ -164,19 +162,28 @@ static int32_t pull(moves *m, int32_t v, int32_t at, int32_t to)
 static int32_t push(moves *m, int32_t v, int32_t at, int32_t to)
 {
     const lzd_units *in = m->w.in;
-    const int32_t first = m->where[in->maker[v]];
+    const int32_t first = m->where[in->maker[v]], change = ++m->change;
+    int32_t stay = first, moved = 0;
     m->looked += (to - first) / 2;
     for (int32_t t = first; t <= to; t++) {
         const int32_t u = m->order[t];
-        m->moved[u] = t == first;
-        for (int32_t i = in->need_from[u]; !m->moved[u] && i < in->need_from[u + 1]; i++) {
-            m->moved[u] = m->where[in->need[i]] >= first && m->moved[in->need[i]];
+        int moves_too = t == first;
+        for (int32_t i = in->need_from[u]; !moves_too && i < in->need_from[u + 1]; i++) {
+            moves_too = m->moved[in->need[i]] == change;
         }
+        if (!moves_too) {
+            m->other[stay++] = u;
+            continue;
+        }
+        if (t == at) {
+            return -1;
+        }
+        m->moved[u] = change;
+        m->aside[moved++] = u;
     }
-    if (m->moved[m->order[at]]) {
-        return -1;
+    for (int32_t k = 0; k < moved; k++) {
+        m->other[stay + k] = m->aside[k];
     }
-    part(m, first, to, 0);
     return first;
 }
 
@@ -287,6 +294,13 @@ int64_t lzd_moves(const lzd_units *units, int32_t *order, int32_t seed, int64_t 
     m.looked = 0;
     m.seed = (uint64_t)seed;
     (void)lay_out(&m, units, memory);
+    m.change = 0;
+    for (int32_t u = 0; u < units->units; u++) {
+        m.moved[u] = 0;
+    }
+    for (int32_t v = 0; v < units->values; v++) {
+        m.counted[v] = 0;
+    }
     judge(&m);
     int64_t best = m.peak + 1, over = 0;
     for (int round = 0;; round++) {

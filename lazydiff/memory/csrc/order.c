@@ -118,7 +118,7 @@ static ready take(ready *heap, int32_t *count)
 size_t lzd_first_bytes(const lzd_units *units)
 {
     const size_t most = (size_t)units->units + (size_t)units->reader_from[units->values]; /* in the heap */
-    return 16u * (size_t)units->values + most * sizeof(ready) + 5u * (size_t)units->units;
+    return walk_bytes(units) + most * sizeof(ready) + 5u * (size_t)units->units;
 }
 
 int32_t lzd_first(const lzd_units *units, int greedy, int32_t *order, void *memory)

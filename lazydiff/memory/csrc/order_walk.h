@@ -8,6 +8,8 @@ typedef struct walk {
     const lzd_units *in;
     int64_t *mark;   /* by value: the last look (`stamp`) in which it took part in sharing */
     int32_t *left;   /* by value: readers that have not run */
+    int64_t *makes;  /* by unit: bytes it writes, */
+    int64_t *leaves; /* and those of them that last */
     int64_t stamp;
     int64_t alive;   /* bytes */
     int64_t at_once; /* bytes of inputs that nothing reads: alive at the first step alone */
@@ -34,12 +36,20 @@ static inline int walk_dies(const walk *w, int32_t v)
     return w->left[v] == 1 && !w->in->kept[v];
 }
 
-/* Before the first unit. memory: 16 * values bytes; returns what follows them. */
+/* Bytes of memory that walk_begin takes. */
+static inline size_t walk_bytes(const lzd_units *in)
+{
+    return 16u * (size_t)in->values + 16u * (size_t)in->units;
+}
+
+/* Before the first unit. memory: walk_bytes, aligned to 8; returns what follows them. */
 static inline void *walk_begin(walk *w, const lzd_units *in, void *memory)
 {
     w->in = in;
     w->mark = memory;
-    w->left = (int32_t *)(w->mark + in->values);
+    w->makes = w->mark + in->values;
+    w->leaves = w->makes + in->units;
+    w->left = (int32_t *)(void *)(w->leaves + in->units);
     w->stamp = w->alive = w->at_once = 0;
     w->ran = 0;
     for (int32_t v = 0; v < in->values; v++) {
@@ -49,30 +59,37 @@ static inline void *walk_begin(walk *w, const lzd_units *in, void *memory)
             *(walk_lasts(in, v) ? &w->alive : &w->at_once) += in->size[v];
         }
     }
-    return w->mark + 2 * (int64_t)in->values;
+    for (int32_t u = 0; u < in->units; u++) {
+        w->makes[u] = w->leaves[u] = 0;
+        for (int32_t i = in->write_from[u]; i < in->write_from[u + 1]; i++) {
+            w->makes[u] += in->size[in->write[i]];
+            w->leaves[u] += walk_lasts(in, in->write[i]) ? in->size[in->write[i]] : 0;
+        }
+    }
+    return (uint8_t *)memory + walk_bytes(in);
 }
 
 /* Bytes in use while u runs, and alive after it. */
 static inline int64_t walk_look(walk *w, int32_t u, int64_t *after)
 {
     const lzd_units *in = w->in;
-    int64_t use = w->alive + (w->ran ? 0 : w->at_once), then = w->alive;
-    for (int32_t i = in->write_from[u]; i < in->write_from[u + 1]; i++) {
-        use += in->size[in->write[i]];
-        then += walk_lasts(in, in->write[i]) ? in->size[in->write[i]] : 0;
-    }
+    int64_t use = w->alive + w->makes[u] + (w->ran ? 0 : w->at_once), then = w->alive + w->leaves[u];
     for (int32_t i = in->read_from[u]; i < in->read_from[u + 1]; i++) {
         then -= walk_dies(w, in->read[i]) ? in->size[in->read[i]] : 0;
     }
+    *after = then;
+    const int32_t pairs = in->pair_from[u], end = in->pair_from[u + 1];
+    if (end - pairs == 1) { /* nothing else to take part in */
+        return use - (walk_dies(w, in->pair[2 * pairs]) ? in->size[in->pair[2 * pairs]] : 0);
+    }
     w->stamp++;
-    for (int32_t i = in->pair_from[u]; i < in->pair_from[u + 1]; i++) {
+    for (int32_t i = pairs; i < end; i++) {
         const int32_t old = in->pair[2 * i], new = in->pair[2 * i + 1];
         if (w->mark[old] != w->stamp && w->mark[new] != w->stamp && walk_dies(w, old)) {
             w->mark[old] = w->mark[new] = w->stamp;
             use -= in->size[new];
         }
     }
-    *after = then;
     return use;
 }
 

@@ -8,7 +8,7 @@
 
 static size_t lay_out(window *s, const lzd_units *in, int32_t length, int32_t node_limit, void *memory)
 {
-    uintptr_t at = (uintptr_t)memory + 16u * (size_t)in->values;
+    uintptr_t at = (uintptr_t)memory + walk_bytes(in);
     s->length = length;
     s->words = (length + 63) / 64;
     for (s->n_slots = 2; s->n_slots < 2 * node_limit; s->n_slots *= 2) {

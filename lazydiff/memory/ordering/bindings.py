@@ -45,7 +45,7 @@ class Units:
         self._alive = [pointer(kind, array) for kind, array in arrays]
         self._least = 0
         self._struct = c.ffi.new("lzd_units *", [self.count, self._values, *self._alive])
-        self._scratch = np.empty(2 * self._values + 2 * self.count + 2, np.int64)
+        self._scratch = np.empty(2 * self._values + 3 * self.count + 2, np.int64)
 
     def _memory(self, size_bytes: int = 0) -> Any:
         """Scratch of at least so many bytes, or what usage and lists take; what is in it does not matter."""
