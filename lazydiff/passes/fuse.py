@@ -33,52 +33,67 @@ def groups(order: Sequence[Tensor], kept: set[int]) -> dict[int, int]:
     output. A kept node without users joins a group that reads what it reads (a computed tensor of its size): nothing
     waits for it, and two updates from one gradient, such as Lion's, then need that gradient once.
     """
-    users: dict[int, list[Tensor]] = {}
-    for node in order:
-        for i in node.inputs:
-            users.setdefault(id(i), []).append(node)
     leader: dict[int, int] = {}
-    members: dict[int, set[int]] = {}
-    outside: dict[int, set[int]] = {}  # by group: what its nodes read that is not (yet) one of them
-    number: dict[int, int] = {}  # groups as they are found
-    reading: dict[int, int] = {}  # by node: the first group that reads it (of nodes that may still join one)
-    copies = {id(n) for n in order if "copy" in n.options}
-    by_id = {id(n): n for n in order}
-    position = {id(n): k for k, n in enumerate(order)}
+    found: dict[int, _Group] = {}  # by the id of its last node
+    joint: dict[int, int] = {}  # by node with users (seen so far): the group that all of them are in, or 0
+    first: dict[int, int] = {}  # and where the first of them stands
+    reading: dict[int, _Group] = {}  # by node: the first group found that reads it (of nodes that may still join one)
 
-    def siblings(node: Tensor) -> set[int | None]:
+    def sibling(node: Tensor) -> int:
         """The first group, if any, that reads a computed tensor which this node reads too and runs before its users."""
-        shared = {id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size}
-        first = min((position[id(u)] for u in users.get(id(node), ())), default=len(order))
-        heads = (reading[i] for i in shared if i in reading and position[reading[i]] < first)
-        return {min(heads, key=number.__getitem__, default=None)}
+        shared = [id(i) for i in node.inputs if base(i).op.kind != "leaf" and base(i).size == node.size]
+        before = first.get(id(node), len(order))
+        heads = [reading[i] for i in shared if i in reading and reading[i].at < before]
+        return min(heads, key=lambda g: g.number).head if heads else 0
 
-    def reads_too(head: int, reads: set[int]) -> None:
-        mine = number[head]
-        for i in reads:
-            if number[reading.setdefault(i, head)] > mine:
-                reading[i] = head
-
-    for node in reversed(order):
-        if not is_map(node):
+    for at in range(len(order) - 1, -1, -1):
+        node = order[at]
+        mine, reads = id(node), set(map(id, node.inputs))
+        if node.op.opcode is None:
+            joint.update(dict.fromkeys(reads, 0))
+            first.update(dict.fromkeys(reads, at))
             continue
-        mine, reads = id(node), {id(i) for i in node.inputs}
-        alone = mine not in users or node.options.get("apart")  # passes/early.py
-        found = siblings(node) if alone else {leader.get(id(u)) for u in users[mine]}
-        whole = node.dtype.is_float or (node.dtype is bool_ and node.op.name != "astype" and mine not in kept)
-        whole = whole and not node.options.get("stored")  # passes/masks.py
-        if len(found) == 1 and None not in found and whole:
-            head = by_id[next(iter(found))]  # type: ignore[index]
-            group, inputs = members[id(head)] | {mine}, (outside[id(head)] | reads) - {mine}
-            outputs = len((group & kept) | {id(head)})
-            same = head.shape == node.shape and compute_dtype(head) == compute_dtype(node)
-            if (
-                same and len(group - copies) <= MAX_GROUP and len(inputs) + outputs + 1 <= MAX_OPERANDS
-            ):  # 1: the scratch
-                leader[mine] = id(head)
-                reads_too(id(head), reads)
-                members[id(head)], outside[id(head)] = group, inputs
-                continue
-        leader[mine], members[mine], outside[mine], number[mine] = mine, {mine}, reads, len(number)
-        reads_too(mine, reads)
+        apart = mine not in joint or node.options.get("apart")  # passes/early.py
+        group = found.get(sibling(node) if apart else joint[mine])
+        if group is None or not _whole(node, kept) or not group.takes(node, reads, mine in kept):
+            group = found[mine] = _Group(node, at, len(found), reads)
+        leader[mine] = head = group.head
+        for i in reads:
+            if joint.setdefault(i, head) != head:
+                joint[i] = 0
+            first[i] = at
+            if reading.setdefault(i, group).number > group.number:
+                reading[i] = group
     return leader
+
+
+def _whole(node: Tensor, kept: set[int]) -> bool:
+    """True for a node whose values a register of a map holds as they are."""
+    if node.dtype.is_float:
+        return not node.options.get("stored")  # passes/masks.py
+    plain = node.dtype is bool_ and node.op.name != "astype" and id(node) not in kept
+    return plain and not node.options.get("stored")
+
+
+class _Group:
+    """A group known by its last node, and where that stands; groups are numbered as they are found."""
+
+    __slots__ = ("at", "count", "dtype", "head", "number", "outputs", "outside", "shape")
+
+    def __init__(self, last: Tensor, at: int, number: int, reads: set[int]) -> None:
+        self.head, self.at, self.number = id(last), at, number
+        self.shape, self.dtype = last.shape, compute_dtype(last)
+        self.count, self.outputs = int("copy" not in last.options), 1
+        self.outside = reads  # what its nodes read that is not (yet) one of them
+
+    def takes(self, node: Tensor, reads: set[int], output: bool) -> bool:
+        """Take a node in if it is of the same shape and dtype, and there is room."""
+        if node.shape != self.shape or compute_dtype(node) is not self.dtype:
+            return False
+        outside = self.outside | reads
+        outside.discard(id(node))
+        count, outputs = self.count + ("copy" not in node.options), self.outputs + output
+        if count > MAX_GROUP or len(outside) + outputs + 1 > MAX_OPERANDS:  # 1: the scratch
+            return False
+        self.count, self.outputs, self.outside = count, outputs, outside
+        return True
