@@ -111,8 +111,10 @@ def prepare(steps: Mapping[str, Step], ram: Ram, remake: bool, every: bool = Tru
     store = Store({id(leaf) for s in steps.values() for leaf, _ in s.updates})
     made = [_Written(store, name, s, every) for name, s in steps.items()]
     unit = alignment_unit(values(e for each in made for e in each.made.values()))
+    first = sum(len(each.made) for each in made)
     entries = [each.versions(unit, remake) for each in made]
-    if unit != alignment_unit(values(e for each in made for e in each.made.values())):
+    late = sum(len(each.made) for each in made) > first
+    if late and unit != alignment_unit(values(e for each in made for e in each.made.values())):
         return prepare(steps, ram, remake)  # a version that was made late has larger elements
     return Prepared(dict(steps), ram, store, unit, entries)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from lazydiff.kernels.table import KERNELS
 from lazydiff.memory.buffers import Lifetimes, lifetimes
@@ -52,8 +53,9 @@ def _choices(lives: Lifetimes, room_bytes: int, unit_bytes: int, blocks: Sequenc
     found = {}
     for at, unit in enumerate(lives.order):
         tried = [_higher(unit.calls, rows) for rows in _heights(unit.calls)]
-        for calls in (*([_longer(c, b) for c in high] for high in tried for b in blocks), *tried):
-            more = _passing_bytes(calls, unit_bytes) - _passing_bytes(unit.calls, unit_bytes)
+        now = _passing_bytes(unit.calls, unit_bytes)
+        for calls in chain(([_longer(c, b) for c in high] for high in tried for b in blocks), tried):
+            more = _passing_bytes(calls, unit_bytes) - now
             if more and alive[at] + more <= room_bytes:
                 found[at] = calls
                 break

@@ -83,11 +83,21 @@ def broadcast(*tensors: Tensor) -> list[Tensor]:
     if all(t.shape == tensors[0].shape for t in tensors):
         return list(tensors)
     try:
-        shape = np.broadcast_shapes(*(t.shape for t in tensors))
+        shape = _common([t.shape for t in tensors])
     except ValueError:
         shapes = " and ".join(str(t.shape) for t in tensors)
         raise ShapeError(f"{user_line()}: shapes {shapes} do not broadcast together") from None
     return [call("broadcast_to", t, shape) for t in tensors]
+
+
+def _common(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape that all of them broadcast to, or ValueError."""
+    rank = max(map(len, shapes))
+    columns = zip(*[(1,) * (rank - len(s)) + s for s in shapes], strict=True)
+    found = [set(column) - {1} or {1} for column in columns]
+    if any(len(extents) > 1 for extents in found):
+        raise ValueError
+    return tuple([extents.pop() for extents in found])
 
 
 def _mask(test: Tensor, then: Operand, otherwise: Operand) -> Tensor:

@@ -41,6 +41,13 @@ declare(Op("after", "constant", lambda xs, a: (xs[0].shape, xs[0].dtype), view=T
 
 def checked_shape(shape: object, least: int = 1) -> tuple[int, ...]:
     """A shape as a tuple of ints from `least`, or ShapeError. What is in a plan has elements: inputs, parameters."""
+    if (
+        isinstance(shape, tuple)
+        and len(shape) <= 8
+        and {*map(type, shape)} <= {int}
+        and min(shape, default=least) >= least
+    ):
+        return shape  # as most are
     items = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)  # type: ignore[arg-type]
     if any(isinstance(s, bool) or not isinstance(s, (int, np.integer)) or s < least for s in items) or len(items) > 8:
         raise ShapeError(f"{user_line()}: a shape is up to 8 integers from {least}, not {shape!r}")

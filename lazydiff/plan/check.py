@@ -202,8 +202,9 @@ def _check_kernel(plan: Plan, where: str, step: Step, group: Group | None) -> No
             raise PlanError(f"{where}: {kernel.name}'s {attr.name} = {value} is not in {attr.low} .. {attr.high}")
     if step.tile_rows > step.rows or step.tile_rows < 0:
         raise PlanError(f"{where}: a tile of {step.tile_rows} rows of {step.rows}")
+    values = step.values
     for number, declared in zip(step.operands, kernel.operands, strict=True):
-        elements = extent_elements(declared.extent, step.values)
+        elements = extent_elements(declared.extent, values)
         if elements > _MOST:
             raise PlanError(f"{where}: {declared.name} has {elements} elements, more than 2**31")
         if group is not None:

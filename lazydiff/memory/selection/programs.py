@@ -28,18 +28,16 @@ class MapBuilder:
 
     def __init__(self, dtype: Dtype, shape: tuple[int, ...], outputs: Sequence[Dtype]) -> None:
         self.dtype, self.shape, self.outputs = dtype, shape, list(outputs)
-        self.items: list[tuple[Value, MapInput]] = []
+        self.items: dict[tuple[Value, MapInput], int] = {}
         self.code: list[Line] = []
         self._results: dict[int, Key] = {}
         self.loads: dict[int, Key] = {}
 
     def input(self, view: View, load: bool = True) -> Key:
         """The key of an input slot; an input of another dtype is loaded into a temporary first, unless not `load`."""
-        dtype = view.value.dtype
-        item = (view.value, MapInput(dtype, view.offset, view.strides, view.window))
-        if item not in self.items:
-            self.items.append(item)
-        at = self.items.index(item)
+        value, _, strides, offset, window = view
+        dtype = value.dtype
+        at = self.items.setdefault((value, MapInput(dtype, offset, strides, window)), len(self.items))
         if dtype is self.dtype or not load:
             return ("in", at)
         if at not in self.loads:
