@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from lazydiff.graph.node import Tensor, make, source_of
 from lazydiff.graph.walk import base, topological
 from lazydiff.passes.again import CHEAP, SMALL
-from lazydiff.passes.fuse import compute_dtype, groups, is_map
+from lazydiff.passes.fuse import compute_dtype, groups
 
 MOST = 40  # nodes of a group with what it computes for itself
 LEAST = 64  # elements of a value: the scratch of a map is as large as fewer
@@ -69,15 +69,18 @@ class _Groups:
             if head is None:
                 self.others.update(map(id, n.inputs))
                 continue
+            size, dtype, reads = n.size, compute_dtype(n), self.reads.setdefault(head, set())
             for i in n.inputs:
-                if not is_map(i) or i.shape != n.shape or compute_dtype(i) != compute_dtype(n):
+                theirs = self.leader.get(id(i))  # None: no map
+                if theirs is None or i.shape != n.shape or compute_dtype(i) is not dtype:
                     self.others.add(id(i))
-                elif self.leader[id(i)] != head:
+                elif theirs != head:
                     self.readers.setdefault(id(i), set()).add(head)
-            under = [b for i in n.inputs if self.leader.get(id(b := base(i))) != head]
-            self.reads.setdefault(head, set()).update(id(b) for b in under if b.size * SMALL > n.size)
+                b = base(i) if i.op.view else i
+                if b.size * SMALL > size and self.leader.get(id(b)) != head:
+                    reads.add(id(b))
             self.members.setdefault(head, set()).add(id(n))
-            self.sizes[head] = n.size
+            self.sizes[head] = size
             if n.op.name not in CHEAP:
                 self.costly.add(head)
 
