@@ -78,7 +78,7 @@ static void store(window *s, int64_t peak, int32_t parent, int32_t unit)
         set[k] = 0;
     }
     for (int32_t i = 0; i < s->n_log; i++) {
-        set[s->log[i] / 64] |= (uint64_t)1 << (s->log[i] % 64);
+        set[window_word(s->log[i])] |= window_bit(s->log[i]);
     }
     for (int32_t k = 0; k < s->words; k++) {
         hash = (hash ^ set[k]) * 0x9E3779B97F4A7C15u;

@@ -45,10 +45,21 @@ void window_load(window *s, const uint64_t *set);
 /* Bytes in use while the unit at a place runs, and alive after it. */
 int64_t window_look(window *s, int32_t place, int64_t *after);
 
+/* The bit of a place in its word, which is number place / 64. */
+static inline uint64_t window_bit(int32_t place)
+{
+    return (uint64_t)1 << ((uint32_t)place & 63u);
+}
+
+static inline uint32_t window_word(int32_t place)
+{
+    return (uint32_t)place >> 6;
+}
+
 /* Has all that the unit at a place needs run, and it not? */
 static inline int window_ready(const window *s, int32_t place)
 {
-    return s->ready[place / 64] >> (place % 64) & 1;
+    return (s->ready[window_word(place)] & window_bit(place)) != 0;
 }
 
 /* The first place that is ready, from a place on; the window's length if there is none. */

@@ -14,12 +14,12 @@ void window_run(window *s, int32_t place, int64_t after)
     s->log[s->n_log] = place;
     s->log_alive[s->n_log++] = s->w.alive;
     s->done[place] = 1;
-    s->ready[place / 64] &= ~((uint64_t)1 << (place % 64));
+    s->ready[window_word(place)] &= ~window_bit(place);
     walk_run(&s->w, u, after);
     for (int32_t i = in->next_from[u]; i < in->next_from[u + 1]; i++) {
         const int32_t next = s->where[in->next[i]];
         if (next != NONE && !--s->waits[next]) {
-            s->ready[next / 64] |= (uint64_t)1 << (next % 64);
+            s->ready[window_word(next)] |= window_bit(next);
         }
     }
 }
@@ -30,13 +30,14 @@ static void take_back(window *s, int32_t place, int64_t before)
     const lzd_units *in = s->w.in;
     const int32_t u = s->order[place];
     s->done[place] = 0;
-    s->ready[place / 64] |= (uint64_t)!s->waits[place] << (place % 64);
+    if (!s->waits[place]) {
+        s->ready[window_word(place)] |= window_bit(place);
+    }
     walk_back(&s->w, u, before);
     for (int32_t i = in->next_from[u]; i < in->next_from[u + 1]; i++) {
         const int32_t next = s->where[in->next[i]];
-        if (next != NONE) {
-            s->waits[next]++;
-            s->ready[next / 64] &= ~((uint64_t)1 << (next % 64));
+        if (next != NONE && !s->waits[next]++) {
+            s->ready[window_word(next)] &= ~window_bit(next);
         }
     }
 }
@@ -54,7 +55,7 @@ void window_load(window *s, const uint64_t *set)
     int32_t kept = 0;
     for (int32_t i = 0; i < s->n_log; i++) {
         const int32_t place = s->log[i];
-        if (set[place / 64] >> (place % 64) & 1) {
+        if (set[window_word(place)] & window_bit(place)) {
             s->log[kept++] = place;
         } else {
             take_back(s, place, 0);
@@ -62,7 +63,7 @@ void window_load(window *s, const uint64_t *set)
     }
     s->n_log = kept;
     for (int32_t p = 0; p < s->length; p++) {
-        if (!s->done[p] && (set[p / 64] >> (p % 64) & 1)) {
+        if (!s->done[p] && (set[window_word(p)] & window_bit(p))) {
             window_run(s, p, 0);
         }
     }
