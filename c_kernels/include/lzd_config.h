@@ -34,6 +34,28 @@
 #define LZD_F64 1
 #endif
 
+/* 1: fma and sqrt of floats (doubles) are computed by integers (k_soft.h), for cores that have no such instruction: their C library's
+ * fma may round twice, as newlib's does. 0: the compiler's own, an instruction or a C library that is known to be exact. */
+#if defined(__linux__) || defined(__APPLE__) || defined(_WIN32)
+#define LZD_EXACT_LIBM 1
+#else
+#define LZD_EXACT_LIBM 0
+#endif
+#ifndef LZD_SOFT_F32
+#if LZD_EXACT_LIBM || defined(__FP_FAST_FMAF) || (defined(__ARM_FEATURE_FMA) && (__ARM_FP & 4))
+#define LZD_SOFT_F32 0
+#else
+#define LZD_SOFT_F32 1
+#endif
+#endif
+#ifndef LZD_SOFT_F64
+#if LZD_EXACT_LIBM || defined(__FP_FAST_FMA) || (defined(__ARM_FEATURE_FMA) && (__ARM_FP & 8))
+#define LZD_SOFT_F64 0
+#else
+#define LZD_SOFT_F64 1
+#endif
+#endif
+
 /* 1: depthwise convolutions have loops of their own on small cores. 0 leaves them out, 1.2 KB, for plans without such. */
 #ifndef LZD_DEPTHWISE
 #define LZD_DEPTHWISE 1

@@ -9,8 +9,15 @@ typedef float T;    /* the compute type */
 typedef uint32_t U; /* its bits */
 
 #define SUFFIX(name) LZD_NAMED(name##_f32)
+#if LZD_SOFT_F32
+T SUFFIX(lzd_soft_fma)(T x, T y, T z); /* k_soft.h */
+T SUFFIX(lzd_soft_sqrt)(T x);
+#define FMA(a, b, c) SUFFIX(lzd_soft_fma)(a, b, c)
+#define SQRT(a) SUFFIX(lzd_soft_sqrt)(a)
+#else
 #define FMA(a, b, c) __builtin_fmaf(a, b, c) /* one rounding, everywhere */
 #define SQRT(a) __builtin_sqrtf(a)
+#endif
 #define ABS(a) __builtin_fabsf(a)
 
 #define MANTISSA_BITS 23

@@ -9,8 +9,15 @@ typedef double T;   /* the compute type */
 typedef uint64_t U; /* its bits */
 
 #define SUFFIX(name) LZD_NAMED(name##_f64)
+#if LZD_SOFT_F64
+T SUFFIX(lzd_soft_fma)(T x, T y, T z); /* k_soft.h */
+T SUFFIX(lzd_soft_sqrt)(T x);
+#define FMA(a, b, c) SUFFIX(lzd_soft_fma)(a, b, c)
+#define SQRT(a) SUFFIX(lzd_soft_sqrt)(a)
+#else
 #define FMA(a, b, c) __builtin_fma(a, b, c) /* one rounding, everywhere */
 #define SQRT(a) __builtin_sqrt(a)
+#endif
 #define ABS(a) __builtin_fabs(a)
 
 #define MANTISSA_BITS 52

@@ -49,7 +49,7 @@ def files_of(plan: Plan, generated: Mapping[str, str]) -> dict[str, Path]:
     todo = [name for text in generated.values() for name in _INCLUDE.findall(text)]
     sources = [name for name in texts if name.endswith(".c") and not _GENERATED.match(name) and name not in generated]
     todo += [n for n in sources if not n.startswith("k_") or any(_defines(n, texts, k, dtype) for k, dtype in used)]
-    todo += [f"k_sums_{dtype}.c" for _, dtype in used]  # of small cores; on others empty
+    todo += [f"k_{part}_{dtype}.c" for part in ("soft", "sums") for _, dtype in used]  # of small cores; on others empty
     files: dict[str, Path] = {}
     while todo:
         name = todo.pop()

@@ -1,4 +1,4 @@
-/* From reset to main on a Cortex-M4F or M7: FPU on, stack painted and fenced, .data copied, .bss cleared. */
+/* From reset to main on a Cortex-M: FPU on where there is one, stack painted and fenced, .data copied, .bss cleared. */
 #include "harness.h"
 
 extern uint32_t __stack_limit[], __stack_top[];
@@ -13,12 +13,25 @@ void report_fault(void);
 
 #define PAINT 0xC5C5C5C5u
 
+#if __ARM_ARCH == 7 /* others: ARMv6-M faults below RAM, ARMv8-M has a register for the stack's limit */
 /* The MPU. Below RAM these machines swallow writes and read zeros (a real part faults): forbid the 64 KiB below it, so that a
  * stack that overflows stops the program instead of computing nonsense. */
 #define MPU_CTRL (*(volatile uint32_t *)0xE000ED94u)
 #define MPU_RBAR (*(volatile uint32_t *)0xE000ED9Cu)
 #define MPU_RASR (*(volatile uint32_t *)0xE000EDA0u)
 enum { MPU_ENABLE = 1, MPU_DEFAULT_MAP = 4, REGION_VALID = 0x10, REGION_ENABLE = 1, REGION_64K = 15 << 1, NEVER_EXECUTE = 1 << 28 };
+
+static void fence_stack(void) {
+    MPU_RBAR = ((uint32_t)(uintptr_t)__stack_limit - 0x10000u) | REGION_VALID;
+    MPU_RASR = NEVER_EXECUTE | REGION_64K | REGION_ENABLE; /* no access at all */
+    MPU_CTRL = MPU_ENABLE | MPU_DEFAULT_MAP;
+    __asm volatile("dsb\nisb" ::: "memory");
+}
+#elif __ARM_ARCH == 8
+static void fence_stack(void) { __asm volatile("msr msplim, %0" : : "r"(__stack_limit)); }
+#else
+static void fence_stack(void) {}
+#endif
 
 /* The initial stack pointer, then the 15 exceptions of the architecture. No device interrupt is used. */
 typedef void (*handler)(void);
@@ -83,21 +96,21 @@ __attribute__((used, noreturn)) void start(void) {
     for (uint32_t *word = __bss_start; word < __bss_end; word++) {
         *word = 0;
     }
-    MPU_RBAR = ((uint32_t)(uintptr_t)__stack_limit - 0x10000u) | REGION_VALID;
-    MPU_RASR = NEVER_EXECUTE | REGION_64K | REGION_ENABLE; /* no access at all */
-    MPU_CTRL = MPU_ENABLE | MPU_DEFAULT_MAP;
-    __asm volatile("dsb\nisb" ::: "memory");
+    fence_stack();
     end_run((uint32_t)main());
 }
 
-/* Naked, because both must be done before the first C frame: CPACR gives access to the FPU, and the stack is painted. */
+/* Naked, because this must be done before the first C frame: CPACR gives access to the FPU, and the stack is painted. */
 __attribute__((naked, noreturn)) void Reset_Handler(void) {
-    __asm volatile("ldr  r0, =0xE000ED88\n"
+    __asm volatile(".syntax unified\n"
+#if defined(__ARM_FP)
+                   "ldr  r0, =0xE000ED88\n"
                    "ldr  r1, [r0]\n"
                    "orr  r1, r1, #0x00F00000\n"
                    "str  r1, [r0]\n"
                    "dsb\n"
                    "isb\n"
+#endif
                    "ldr  r0, =__stack_limit\n"
                    "ldr  r1, =__stack_top\n"
                    "ldr  r2, =0xC5C5C5C5\n"

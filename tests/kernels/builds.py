@@ -18,7 +18,8 @@ AVX512 = (*AVX2, "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq")
 NO_TRAPS = "-fno-trapping-math"  # as in c_kernels/CMakeLists.txt
 SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DWITH_ASAN", NO_TRAPS)
 HOST = ("-D_GNU_SOURCE",)
-CORTEX = ("-mthumb", "-mfloat-abi=hard", "-O2", "-ffreestanding", f"-I{PORT}")
+CORTEX = ("-mthumb", "-O2", "-ffreestanding", f"-I{PORT}")
+HARD = ("-mfloat-abi=hard", *CORTEX)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ BUILDS = {
     "scalar -O0": Build("gcc", ("-O0", *HOST)),
     "scalar": Build("gcc", ("-O2", NO_TRAPS, "-fno-tree-vectorize", "-fno-tree-slp-vectorize", *HOST)),
     "small": Build("gcc", ("-O2", *SMALL, *HOST)),
+    "small, soft floats": Build("gcc", ("-O2", *SMALL, "-DLZD_SOFT_F32=1", "-DLZD_SOFT_F64=1", *HOST)),
     "avx2": Build("gcc", ("-O2", NO_TRAPS, *AVX2, *HOST), needs="avx2"),
     "avx512": Build("gcc", ("-O2", NO_TRAPS, *AVX512, *HOST), needs="avx512dq"),
     "avx512 clang": Build("clang", ("-O2", NO_TRAPS, "-fno-unroll-loops", *AVX512, *HOST), needs="avx512dq"),
@@ -54,8 +56,9 @@ BUILDS = {
         ("-O3", NO_TRAPS, "-march=armv7-a", "-mfpu=neon-vfpv4", "-mfloat-abi=hard", "-static", *HOST),
         "qemu-arm",
     ),
-    "Cortex-M4F": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", *CORTEX), "an386", (f32,)),
-    "Cortex-M7": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", *CORTEX), "an500"),
+    "Cortex-M0+": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m0plus", "-mfloat-abi=soft", *CORTEX), "an385"),
+    "Cortex-M4F": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", *HARD), "an386"),
+    "Cortex-M7": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", *HARD), "an500"),
 }
 
 

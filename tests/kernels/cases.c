@@ -64,7 +64,7 @@ static uint32_t mode(void)
     return (uint32_t)m;
 }
 static void set_mode(uint32_t m) { __asm volatile("msr fpcr, %0" : : "r"((uint64_t)m)); }
-#else
+#elif defined(__ARM_FP)
 enum { DOWN_TO_ZERO = 3 << 22, UP = 1 << 22, NO_SUBNORMALS = 1 << 24 };
 static uint32_t mode(void)
 {
@@ -73,6 +73,10 @@ static uint32_t mode(void)
     return m & 0x07F79F00u;
 }
 static void set_mode(uint32_t m) { __asm volatile("vmsr fpscr, %0" : : "r"(m)); }
+#else /* floats by integers have no modes */
+enum { DOWN_TO_ZERO, UP, NO_SUBNORMALS };
+static uint32_t mode(void) { return 0; }
+static void set_mode(uint32_t m) { (void)m; }
 #endif
 
 /* Where an operand lies: its bytes end (or begin, with `low`) where nothing may be touched. */

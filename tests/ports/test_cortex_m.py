@@ -1,4 +1,4 @@
-"""The exported digits network on emulated Cortex-M4F and M7: the desktop's bits, the planner's bytes, no allocator."""
+"""The exported digits network on emulated Cortex-M3, M4F, M7 and M33: the desktop's bits, the planner's bytes, no allocator."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def symbols(board: str) -> dict[str, tuple[int, int]]:
     return {row[-1]: (int(row[0], 16), int(row[1], 16) if len(row) == 4 else 0) for row in rows}
 
 
-boards = pytest.mark.parametrize("board", ["an386", "an500"])
+boards = pytest.mark.parametrize("board", ["an385", "an386", "an500", "an505"])
 
 
 @boards
@@ -135,9 +135,9 @@ def test_library_fits_its_flash_budget_on_a_cortex_m4f() -> None:
 
 @boards
 def test_stack_of_a_training_step_stays_within_its_budget(board: str) -> None:
-    output = ran(board)
-    assert 0 < number(output, "stack_of_one_run_bytes") <= BUDGETS["stack"]["run_most"]
-    assert number(output, "stack_high_water_bytes") <= BUDGETS["stack"]["open_most"]
+    output, core = ran(board), "_soft" if board == "an385" else ""
+    assert 0 < number(output, "stack_of_one_run_bytes") <= BUDGETS["stack"][f"run_most{core}"]
+    assert number(output, "stack_high_water_bytes") <= BUDGETS["stack"][f"open_most{core}"]
 
 
 @boards

@@ -16,13 +16,16 @@ from tools_needed import require
 
 PI64, PI32 = ("aarch64-linux-gnu-gcc", "qemu-aarch64"), ("arm-linux-gnueabihf-gcc", "qemu-arm")
 CORTEX = ("arm-none-eabi-gcc", "qemu-system-arm")
-# A Cortex-M4F (an386) has no double; an M7 (an500) has.
+# A Cortex-M3 (an385) computes floats by integers, an M4F (an386) and an M33 (an505) doubles; an M7 (an500) has both.
 TARGETS = {
     "aarch64 f32": ("raspberry_pi", "TARGET=aarch64", ld.f32, PI64),
     "aarch64 f64": ("raspberry_pi", "TARGET=aarch64", ld.f64, PI64),
     "armv7 f32": ("raspberry_pi", "TARGET=armv7", ld.f32, PI32),
     "armv7 f64": ("raspberry_pi", "TARGET=armv7", ld.f64, PI32),
+    "Cortex-M3 f32": ("qemu_cortex_m", "BOARD=an385", ld.f32, CORTEX),
     "Cortex-M4F f32": ("qemu_cortex_m", "BOARD=an386", ld.f32, CORTEX),
+    "Cortex-M4F f64": ("qemu_cortex_m", "BOARD=an386 LAYOUT=roomy", ld.f64, CORTEX),
+    "Cortex-M33 f32": ("qemu_cortex_m", "BOARD=an505", ld.f32, CORTEX),
     "Cortex-M7 f64": ("qemu_cortex_m", "BOARD=an500", ld.f64, CORTEX),
 }
 
@@ -42,7 +45,7 @@ def test_every_opcode_has_the_bits_of_the_desktop(name: str, maps: Literal["gene
     for tool in ("make", *tools):
         require(tool)
     folder, rows, wanted = exported(dtype, maps)
-    command = ["make", "-s", "-C", str(ROOT / "ports" / port), f"EXPORT={folder}", target, "run"]
+    command = ["make", "-s", "-C", str(ROOT / "ports" / port), f"EXPORT={folder}", *target.split(), "run"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "run 0 " in done.stdout, done.stdout + done.stderr
     found = printed_bits(done.stdout, dtype).reshape(wanted.shape)
