@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cases import every_case
-from lazydiff.dtypes import FLOATS, f32
+from lazydiff.dtypes import FLOATS
 from native import FLAGS, ROOT
 from tools_needed import require
 

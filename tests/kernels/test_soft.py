@@ -1,4 +1,4 @@
-"""fma and sqrt by integers, for cores without the instruction, are those of this machine's C library: glibc's are exact."""
+"""fma and sqrt by integers, for cores without the instruction: exactly those of this machine (glibc rounds once)."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The exported digits network on emulated Cortex-M3, M4F, M7 and M33: the desktop's bits, the planner's bytes, no allocator."""
+"""The exported digits network on emulated Cortex-M3, M4F, M7 and M33: same bits, the planned bytes, no allocator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A perceptron that is trained on an emulated BBC micro:bit: a Cortex-M0 with 16 KB, without an FPU, that refuses unaligned words."""
+"""A perceptron is trained on an emulated micro:bit: a Cortex-M0 of 16 KB, no FPU, that refuses unaligned words."""
 
 from pathlib import Path
 
