@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cases import every_case
-from lazydiff.dtypes import FLOATS
+from lazydiff.dtypes import FLOATS, f32
 from native import FLAGS, ROOT
 from tools_needed import require
 
@@ -56,7 +56,7 @@ BUILDS = {
         ("-O3", NO_TRAPS, "-march=armv7-a", "-mfpu=neon-vfpv4", "-mfloat-abi=hard", "-static", *HOST),
         "qemu-arm",
     ),
-    "Cortex-M0+": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m0plus", "-mfloat-abi=soft", *CORTEX), "an385"),
+    "Cortex-M0+": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m0plus", "-mfloat-abi=soft", *CORTEX), "an385", (f32,)),
     "Cortex-M4F": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", *HARD), "an386"),
     "Cortex-M7": Build("arm-none-eabi-gcc", ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", *HARD), "an500"),
 }
