@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+# By target, the compiler for a Raspberry Pi and the emulator of its processor.
+RASPBERRY_PIS = {"aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"), "armv7": ("arm-linux-gnueabihf-gcc", "qemu-arm")}
+
 # Tools that come under several names.
 _ALIASES = {"qemu-aarch64": ("qemu-aarch64-static", "qemu-aarch64"), "qemu-arm": ("qemu-arm-static", "qemu-arm")}
 

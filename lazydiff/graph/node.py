@@ -237,8 +237,21 @@ def make(
         shape, dtype = op.infer(inputs, options)
         if 0 in shape and op.kind != "leaf":  # nothing to compute, to store or to differentiate
             return make(OPS["const"], (), {}, np.zeros(shape, dtype.numpy))
+    return _interned_as(key, op, tuple(inputs), items, options, shape, dtype, data)
+
+
+def _interned_as(
+    key: object,
+    op: Op,
+    inputs: tuple[Tensor, ...],
+    attrs: Attrs,
+    options: Mapping[str, object],
+    shape: tuple[int, ...],
+    dtype: Dtype,
+    data: np.ndarray | None,
+) -> Tensor:
     node = _interned[key] = Tensor()
-    node.op, node.inputs, node.attrs, node.options = op, tuple(inputs), items, options
+    node.op, node.inputs, node.attrs, node.options = op, inputs, attrs, options
     node.shape, node.dtype, node.data = shape, dtype, data
     node.source = _source.get() or user_line()
     return node
@@ -253,12 +266,9 @@ def same(node: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
             return make(node.op, inputs, node.options)
     key = (node.op.name, tuple(map(id, inputs)), node.attrs, None)  # as in make; nothing is to be inferred
     found = _interned.get(key)
-    if found is None:
-        found = _interned[key] = Tensor()
-        found.op, found.inputs, found.attrs, found.options = node.op, inputs, node.attrs, node.options
-        found.shape, found.dtype, found.data = node.shape, node.dtype, None
-        found.source = _source.get() or user_line()
-    return found
+    if found is not None:
+        return found
+    return _interned_as(key, node.op, inputs, node.attrs, node.options, node.shape, node.dtype, None)
 
 
 def _known(dtype: np.dtype[np.generic]) -> Dtype:

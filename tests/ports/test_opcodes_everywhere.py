@@ -12,9 +12,9 @@ import lazydiff as ld
 from exported_digits import ROOT
 from exported_opcodes import exported
 from lazydiff.dtypes import Dtype
-from tools_needed import require
+from tools_needed import RASPBERRY_PIS, require
 
-PI64, PI32 = ("aarch64-linux-gnu-gcc", "qemu-aarch64"), ("arm-linux-gnueabihf-gcc", "qemu-arm")
+PI64, PI32 = RASPBERRY_PIS["aarch64"], RASPBERRY_PIS["armv7"]
 CORTEX = ("arm-none-eabi-gcc", "qemu-system-arm")
 # A Cortex-M3 (an385) computes floats by integers, an M4F (an386) and an M33 (an505) doubles; an M7 (an500) has both.
 TARGETS = {

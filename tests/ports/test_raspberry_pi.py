@@ -7,14 +7,12 @@ import subprocess
 import pytest
 
 from exported_digits import ROOT, STEPS, demo, printed_losses
-from tools_needed import require
-
-TARGETS = {"aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"), "armv7": ("arm-linux-gnueabihf-gcc", "qemu-arm")}
+from tools_needed import RASPBERRY_PIS, require
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", RASPBERRY_PIS)
 def test_twenty_training_steps_give_the_bits_of_the_desktop(target: str) -> None:
-    for tool in ("make", *TARGETS[target]):
+    for tool in ("make", *RASPBERRY_PIS[target]):
         require(tool)
     port = ROOT / "ports/raspberry_pi"
     command = ["make", "-s", "-C", port, f"EXPORT={demo().folder}", f"TARGET={target}", "run"]

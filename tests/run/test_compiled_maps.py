@@ -29,7 +29,7 @@ from small import classifier, convolution, lookups, pooled
 from small_plan import small_plan
 from tools.bench.workloads import lazy
 from tools.bench.workloads.definitions import ALL
-from tools_needed import require
+from tools_needed import RASPBERRY_PIS, require
 from whole_runs import arrays, everything, network
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "kernels"))
@@ -113,8 +113,7 @@ def write_table(path: Path, programs: list[Program], dtype: Dtype) -> None:
 
 SANITIZED = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 MACHINES = {
-    "aarch64": ("aarch64-linux-gnu-gcc", ("-static",), ("qemu-aarch64",)),  # in vectors of NEON
-    "armv7": ("arm-linux-gnueabihf-gcc", ("-static",), ("qemu-arm",)),
+    **{name: (gcc, ("-static",), (qemu,)) for name, (gcc, qemu) in RASPBERRY_PIS.items()},  # aarch64: vectors of NEON
     "sanitized": ("gcc", (*SANITIZED, *compiled._SIMD_FLAGS.get(simd_names()[0], ())), ()),
 }
 

@@ -19,7 +19,7 @@ from small import classifier, convolution, lookups, pooled
 from small_plan import small_plan
 from tools.bench.workloads import lazy
 from tools.bench.workloads.definitions import ALL
-from tools_needed import require
+from tools_needed import RASPBERRY_PIS, require
 from whole_runs import arrays, everything, network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,8 +179,7 @@ int main(int argc, char **argv)
 
 MACHINES = {
     "thread sanitizer": (("gcc", "-g", "-fsanitize=thread"), ()),
-    "aarch64": (("aarch64-linux-gnu-gcc", "-static"), ("qemu-aarch64",)),
-    "armv7": (("arm-linux-gnueabihf-gcc", "-static"), ("qemu-arm",)),
+    **{name: ((gcc, "-static"), (qemu,)) for name, (gcc, qemu) in RASPBERRY_PIS.items()},
 }
 
 
