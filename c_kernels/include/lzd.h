@@ -157,8 +157,8 @@ lzd_status lzd_call(lzd_model *model, uint32_t entry, const void *const *inputs,
 
 #if LZD_THREADS
 /* Run steps of at least `least_work` multiply-adds on `n` threads, the caller's among them; smaller steps stay on the caller's.
- * The bits do not depend on n. The others are started here, once, and so is all memory they take (their stacks, and a tile and a
- * map's temporaries for each): it is not in the plan's RAM. n: 1 (ends them) to LZD_MAX_THREADS. */
+ * The bits do not depend on n. The others are started here, once, and all memory they take is allocated here (their stacks; tiles,
+ * temporaries and scratch for each; a copy of the plan's table of buffers): it is not in the plan's RAM. n: 1 (ends them) to LZD_MAX_THREADS. */
 lzd_status lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work);
 void lzd_threads_stop(lzd_model *model); /* ends and joins them, before the model's RAM goes; runs stay on the caller's thread */
 /* A child made by fork has none of them: it must call this before it runs the model, which then stays on its own thread. */

@@ -67,10 +67,12 @@ static LZD_APART wide down_jammed(wide a, uint32_t n)
     return is_less(back, a) ? plus(kept, wide_of((low_of(kept) & 1u) ^ 1u)) : kept;
 }
 
+static int32_t field_of(U bits) { return (int32_t)(bits >> MANTISSA_BITS & (U)TOO_LARGE); }
+
 /* A finite number that is not 0: its fraction, whose bit MANTISSA_BITS is 1, and the power of two of the fraction's last bit. */
 static U parts(U bits, int32_t *exponent)
 {
-    const int32_t field = (int32_t)(bits >> MANTISSA_BITS & (U)TOO_LARGE);
+    const int32_t field = field_of(bits);
     U fraction = bits & (((U)1 << MANTISSA_BITS) - 1u);
     *exponent = field - (int32_t)BIAS - MANTISSA_BITS;
     if (field != 0) {
@@ -81,8 +83,6 @@ static U parts(U bits, int32_t *exponent)
     }
     return fraction;
 }
-
-static int32_t field_of(U bits) { return (int32_t)(bits >> MANTISSA_BITS & (U)TOO_LARGE); }
 
 /* sum * 2^exponent, rounded; the sum is not 0. */
 static T rounded(wide sum, int32_t exponent, U sign)
@@ -141,8 +141,14 @@ T SUFFIX(lzd_soft_fma)(T x, T y, T z)
 T SUFFIX(lzd_soft_sqrt)(T x)
 {
     const U bits = bits_of(x);
-    if ((bits & ~SIGN_BIT) == 0u || bits >= INFINITY_BITS) { /* zeros, what is not finite, and negative numbers */
-        return (bits & ~SIGN_BIT) == 0u || bits == INFINITY_BITS ? x : bits > SIGN_BIT && bits <= (SIGN_BIT | INFINITY_BITS) ? from_bits(NAN_BITS) : x + x;
+    if ((bits & ~SIGN_BIT) == 0u || bits == INFINITY_BITS) {
+        return x;
+    }
+    if ((bits & ~SIGN_BIT) > INFINITY_BITS) {
+        return x + x; /* a NaN */
+    }
+    if (bits > SIGN_BIT) {
+        return from_bits(NAN_BITS);
     }
     int32_t exponent;
     U rest = parts(bits, &exponent) << 1, root = 0u, twice = 0u;

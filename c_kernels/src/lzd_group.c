@@ -58,11 +58,8 @@ LZD_APART bool lzd_is_part(const lzd_group *g, uint32_t buffer, uint64_t element
 static LZD_APART uint64_t made(const lzd_group *g, const uint32_t *end, uint32_t buffer)
 {
     for (const uint32_t *step = g->first; step < end; step += lzd_step_words(step)) {
-        const uint32_t *v = step + STEP_HEAD + lzd_operands(step);
-        const uint32_t reads = lzd_step_reads(step);
-        for (uint32_t k = reads; k < lzd_operands(step); k++) {
-            const bool map = lzd_is_map(step);
-            const uint32_t mode = !map ? lzd_find_kernel(step[0] & 0xFFFFu)->operands[k].mode : k < reads + v[1] ? MODE_OUT : MODE_SCRATCH;
+        for (uint32_t k = lzd_step_reads(step); k < lzd_operands(step); k++) {
+            const uint32_t mode = lzd_mode_of(step, k);
             if (mode != MODE_SCRATCH && step[STEP_HEAD + k] == buffer) {
                 return mode == MODE_ADD ? PARTIAL : lzd_operand_elements(step, k);
             }

@@ -181,6 +181,16 @@ static inline const uint32_t *lzd_buffer_of(const uint32_t *plan, const uint32_t
 }
 static inline uint32_t lzd_step_words(const uint32_t *step) { return STEP_HEAD + (step[1] & 0xFFFFu) + (step[1] >> 16); }
 
+/* How a step uses an operand; of a map: read, written, temporaries. */
+static inline uint32_t lzd_mode_of(const uint32_t *step, uint32_t operand)
+{
+    if (!lzd_is_map(step)) {
+        return lzd_find_kernel(step[0] & 0xFFFFu)->operands[operand].mode;
+    }
+    const uint32_t *v = step + STEP_HEAD + lzd_operands(step);
+    return operand < v[0] ? MODE_IN : operand < v[0] + v[1] ? MODE_OUT : MODE_SCRATCH;
+}
+
 /* lzd_check_steps.c: rules 2 to 6 of one entry whose record is in range. */
 lzd_status lzd_check_entry(const uint32_t *plan, const uint32_t *entry, uint32_t *at);
 

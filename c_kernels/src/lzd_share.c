@@ -9,16 +9,6 @@ enum { PIECES = 4 /* at most, for each thread: who is late, or on a slower core,
 
 static const uint32_t *attrs_of(const uint32_t *step) { return step + STEP_HEAD + lzd_operands(step); }
 
-/* How an operand is used; of a map: read, written, temporaries. */
-static uint32_t mode_of(const uint32_t *step, uint32_t operand)
-{
-    if (!lzd_is_map(step)) {
-        return lzd_find_kernel(step[0] & 0xFFFFu)->operands[operand].mode;
-    }
-    const uint32_t *v = attrs_of(step);
-    return operand < v[0] ? MODE_IN : operand < v[0] + v[1] ? MODE_OUT : MODE_SCRATCH;
-}
-
 /* How much a step does, in a product's multiply-adds. Who loads and stores for each operation is about four times as slow. */
 static uint64_t step_work(const uint32_t *step)
 {
@@ -39,11 +29,10 @@ static uint64_t step_work(const uint32_t *step)
 }
 
 /* Do these rows of a group's first step go with whole bytes of bits in each of its maps? */
-static bool whole_bytes(const lzd_group *g, uint32_t rows)
+static bool whole_bytes(const lzd_job *job, uint32_t rows)
 {
-    const uint32_t *step = g->first;
-    for (bool more = true; more; more = step[2] != 0u, step += lzd_step_words(step)) {
-        if (lzd_is_map(step) && lzd_group_at(g, rows, lzd_step_rows(step)) % 8u != 0u) {
+    for (const uint32_t *step = job->group.first; step < job->behind; step += lzd_step_words(step)) {
+        if (lzd_is_map(step) && lzd_group_at(&job->group, rows, lzd_step_rows(step)) % 8u != 0u) {
             return false;
         }
     }
@@ -74,7 +63,7 @@ static uint32_t unit_of(lzd_job *job)
         return lzd_is_map(g->first) ? LZD_LINE : cut_kernel(job, g->first) ? 1u : 0u;
     }
     uint32_t unit = g->tile;
-    while (unit < g->rows && !whole_bytes(g, unit)) {
+    while (unit < g->rows && !whole_bytes(job, unit)) {
         unit += g->tile;
     }
     return unit;
@@ -85,10 +74,9 @@ static uint32_t unit_of(lzd_job *job)
 static size_t make_own(lzd_job *job)
 {
     size_t used = 0;
-    const uint32_t *step = job->group.first;
-    for (bool more = true; more; more = step[2] != 0u, step += lzd_step_words(step)) {
+    for (const uint32_t *step = job->group.first; step < job->behind; step += lzd_step_words(step)) {
         for (uint32_t k = 0; k < lzd_operands(step); k++) {
-            uint32_t *const b = job->buffers + B_WORDS * step[STEP_HEAD + k], mode = mode_of(step, k);
+            uint32_t *const b = job->buffers + B_WORDS * step[STEP_HEAD + k], mode = lzd_mode_of(step, k);
             const bool tile = job->group.tile != 0u && mode == MODE_OUT &&
                               lzd_is_part(&job->group, step[STEP_HEAD + k], lzd_operand_elements(step, k));
             if (lzd_region(b) != REGION_OWN && (tile || mode == MODE_SCRATCH)) {
@@ -103,8 +91,7 @@ static size_t make_own(lzd_job *job)
 
 void lzd_put_back(lzd_job *job)
 {
-    const uint32_t *step = job->group.first;
-    for (bool more = true; more; more = step[2] != 0u, step += lzd_step_words(step)) {
+    for (const uint32_t *step = job->group.first; step < job->behind; step += lzd_step_words(step)) {
         for (uint32_t k = 0; k < lzd_operands(step); k++) {
             const size_t at = (size_t)B_WORDS * step[STEP_HEAD + k];
             memcpy(job->buffers + at, job->at.buffers + at, B_WORDS * sizeof *job->buffers);
@@ -112,21 +99,41 @@ void lzd_put_back(lzd_job *job)
     }
 }
 
-const uint32_t *lzd_cut(lzd_job *job, const lzd_places *at, const uint32_t *first, uint32_t n, uint32_t least_work)
+/* The job is what begins at a step: that step, or the group up to the one that hands no tile on. */
+static void begin_at(lzd_job *job, const uint32_t *first)
 {
-    job->group = lzd_group_of(at->buffers, first);
-    memset(job->row_bytes, 0, sizeof job->row_bytes);
-    uint64_t work = 0;
-    const uint32_t *step = first;
-    for (bool more = true; more; more = step[2] != 0u, step += lzd_step_words(step)) {
+    job->group = lzd_group_of(job->at.buffers, first);
+    job->behind = first + lzd_step_words(first);
+    for (const uint32_t *step = first; step[2] != 0u; step = job->behind, job->behind += lzd_step_words(step)) {
+    }
+}
+
+/* Does any step of it add rows up? Such sums have one order. */
+static bool adds(const lzd_job *job)
+{
+    for (const uint32_t *step = job->group.first; step < job->behind; step += lzd_step_words(step)) {
         for (uint32_t k = 0; k < lzd_operands(step); k++) {
-            if (mode_of(step, k) == MODE_ADD) { /* sums of rows have one order */
-                return NULL;
+            if (lzd_mode_of(step, k) == MODE_ADD) {
+                return true;
             }
         }
+    }
+    return false;
+}
+
+const uint32_t *lzd_cut(lzd_job *job, const lzd_places *at, const uint32_t *first, uint32_t n, uint32_t least_work)
+{
+    job->at = *at;
+    begin_at(job, first);
+    uint64_t work = 0;
+    for (const uint32_t *step = first; step < job->behind; step += lzd_step_words(step)) {
         work = sat_add(work, step_work(step));
     }
-    job->unit = work < least_work ? 0u : unit_of(job);
+    if (work < least_work || adds(job)) {
+        return NULL;
+    }
+    memset(job->row_bytes, 0, sizeof job->row_bytes);
+    job->unit = unit_of(job);
     if (job->unit == 0u || job->unit >= job->group.rows) {
         return NULL;
     }
@@ -134,9 +141,8 @@ const uint32_t *lzd_cut(lzd_job *job, const lzd_places *at, const uint32_t *firs
     const uint64_t each = least_work == 0u ? PIECES : work / least_work / n;
     const uint32_t pieces = n * (uint32_t)(each < 1u ? 1u : each > PIECES ? PIECES : each);
     job->pieces = pieces < job->units ? pieces : job->units;
-    job->at = *at;
     (void)make_own(job);
-    return step;
+    return job->behind;
 }
 
 static uint32_t row_of(const lzd_job *job, uint32_t piece)
@@ -172,13 +178,11 @@ size_t lzd_own_bytes(lzd_job *job, const uint32_t *plan)
     size_t most = 0;
     const uint32_t *step = lzd_section(plan, H_STEPS), *const end = step + plan[H_N_STEP_WORDS];
     job->at.buffers = lzd_section(plan, H_BUFFERS);
-    while (step < end) {
-        job->group = lzd_group_of(job->at.buffers, step);
+    for (; step < end; step = job->behind) {
+        begin_at(job, step);
         const size_t bytes = make_own(job);
         lzd_put_back(job);
         most = bytes > most ? bytes : most;
-        for (bool more = true; more; more = step[2] != 0u, step += lzd_step_words(step)) {
-        }
     }
     return most;
 }

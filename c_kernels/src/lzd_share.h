@@ -12,6 +12,7 @@ enum { LZD_LINE = 64 /* bytes of a cache line */ };
 typedef struct lzd_job {
     lzd_places at;
     lzd_group group; /* tile 0: a step alone */
+    const uint32_t *behind; /* the step behind it */
     uint32_t *buffers; /* the plan's records, but for what each further thread has of its own, which lies in REGION_OWN */
     size_t row_bytes[LZD_MAX_EXTENTS]; /* of a step alone, by operand: of an output that begins with the piece's first row; else 0 */
     uint32_t unit, units, pieces;      /* pieces are whole units of so many rows */

@@ -137,6 +137,13 @@ const uint32_t *lzd_share(const lzd_model *model, const lzd_places *at, const ui
     return behind;
 }
 
+static void release(struct lzd_threads *pool)
+{
+    free(pool->scratch);
+    free(pool->job.buffers);
+    free(pool);
+}
+
 static void stop(struct lzd_threads *pool, uint32_t started)
 {
     __atomic_store_n(&pool->ending, true, __ATOMIC_RELAXED);
@@ -146,9 +153,7 @@ static void stop(struct lzd_threads *pool, uint32_t started)
     }
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
-    free(pool->scratch);
-    free(pool->job.buffers);
-    free(pool);
+    release(pool);
 }
 
 lzd_status lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work)
@@ -161,20 +166,19 @@ lzd_status lzd_threads_start(lzd_model *model, uint32_t n, uint32_t least_work)
         return LZD_OK;
     }
     struct lzd_threads *const pool = calloc(1u, sizeof *pool);
-    const size_t records = sizeof(uint32_t) * B_WORDS * model->plan[H_N_BUFFERS];
-    uint32_t *const buffers = malloc(records);
-    if (pool == NULL || buffers == NULL) {
-        free(pool);
-        free(buffers);
+    if (pool == NULL) {
         return LZD_ERROR_THREADS;
     }
-    memcpy(buffers, lzd_section(model->plan, H_BUFFERS), records);
-    pool->job.buffers = buffers;
-    const size_t each = lzd_own_bytes(&pool->job, model->plan);
-    pool->scratch = malloc(each * (n - 1u) + LZD_LINE);
+    const size_t records = sizeof(uint32_t) * B_WORDS * model->plan[H_N_BUFFERS];
+    size_t each = 0;
+    pool->job.buffers = malloc(records);
+    if (pool->job.buffers != NULL) {
+        memcpy(pool->job.buffers, lzd_section(model->plan, H_BUFFERS), records);
+        each = lzd_own_bytes(&pool->job, model->plan);
+        pool->scratch = malloc(each * (n - 1u) + LZD_LINE);
+    }
     if (pool->scratch == NULL) {
-        free(pool);
-        free(buffers);
+        release(pool);
         return LZD_ERROR_THREADS;
     }
     pool->n = n;
